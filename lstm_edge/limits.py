@@ -20,6 +20,10 @@ MOST_COMPILED = 2500
 """Layers of a model that is compiled, each of which is code of its own: 3,000 took 23 s."""
 MOST_DRAFTED = 2 * MOST_LAYERS
 """The same before those that nobody reads are left out, and others are joined."""
+MOST_FEATURES = 2**20
+"""Numbers of a vector that is picked or joined of others: four megabytes of a step."""
+MOST_JOINED = 2**16
+"""Vectors that are joined into one."""
 LARGEST_CALL = 2**24
 """Numbers that inputs and outputs take in one call, 64 MB of float32: more than any board has."""
 LARGEST_DATA = 2**28

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import NodeProto
 
 import lstm_edge
 from lstm_edge import driver, frontend
@@ -16,6 +17,7 @@ from lstm_edge.data import load_data
 from lstm_edge.errors import DataError, ModelError
 from lstm_edge.files import read_bytes
 from lstm_edge.frontend import load
+from lstm_edge.frontend.model import draft
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.lower_real import lower_real
@@ -33,6 +35,7 @@ REFUSED = {
     "onnx_Pad": "Pad of 'y': computes an array that is too large",
     "onnx_Pad_features": "too large",
     "onnx_Upsample_features": "too large",
+    "onnx_doubling_Concat": "joins more than 65536 vectors",
     "onnx_Tile_of_data": "too large",
     "onnx_Expand_data": "too large|no layer with weights",
     "onnx_Gemm": "too large",
@@ -105,6 +108,21 @@ def test_a_model_may_have_so_much_only(what: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(frontend, what, 1)
     with pytest.raises(ModelError, match="more than the 1 that are accepted"):
         load(path, steps=10)
+
+
+@pytest.mark.parametrize(
+    "moving", [[node("Gather", "x i", "v", axis=2)], [node("Concat", "x x", "v", axis=2)]]
+)
+def test_a_vector_that_is_put_together_has_so_many_numbers_only(
+    moving: list[NodeProto], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = {**lstm_weights(6, 4), "i": np.array([2, 0, 1, 2, 1, 0])}
+    nodes = [*moving, node("LSTM", "v W R B", "y", hidden_size=4)]
+    path = saved(graph(nodes, {"x": [7, 1, 3]}, ["y"], weights), tmp_path)
+    assert load(path)
+    monkeypatch.setattr(draft, "MOST_FEATURES", 5)
+    with pytest.raises(ModelError, match="makes a vector of 6 numbers, more than the 5"):
+        load(path)
 
 
 def test_only_so_many_layers_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,10 +30,20 @@ from lstm_edge.ir.model import (
 )
 from lstm_edge.layers.over_time import REDUCTIONS, mean, running
 from lstm_edge.layers.window import is_copy, kept
-from lstm_edge.limits import MOST_DRAFTED
+from lstm_edge.limits import MOST_DRAFTED, MOST_FEATURES, MOST_JOINED
 
 Doubles = npt.NDArray[np.float64]
 Names = tuple[str, ...]
+
+
+def check_features(source: str, count: int) -> None:
+    """ModelError of a vector with more numbers than are taken."""
+    if count > MOST_FEATURES:
+        raise ModelError(
+            source,
+            f"makes a vector of {count} numbers, more than the {MOST_FEATURES} that are accepted; "
+            "make the network smaller, or compile parts of it",
+        )
 
 
 @dataclass
@@ -214,11 +224,16 @@ class Draft:
 
     def concat(self, parts: Sequence[str], source: str) -> str:
         """The vectors `parts` as one, whose sizes are known: all per step, or none."""
-        leaves = tuple(leaf for part in parts for leaf in self.parts(part))
+        leaves: list[str] = []
+        for part in parts:
+            leaves += self.parts(part)
+            if len(leaves) > MOST_JOINED:
+                raise ModelError(source, f"joins more than {MOST_JOINED} vectors; join fewer")
         if len(leaves) == 1:
             return leaves[0]
         size = sum(self.size(leaf) or 0 for leaf in leaves)
-        return self._moved("join", Concat(), leaves, self.roots[leaves[0]], size, source)
+        check_features(source, size)
+        return self._moved("join", Concat(), tuple(leaves), self.roots[leaves[0]], size, source)
 
     def slice(self, x: str, begin: int, end: int, source: str) -> str:
         """Features [begin, end) of `x`; one node however often it is asked for."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.draft import check_features
 from lstm_edge.frontend.model.operators.features import guess_inner, select, usual_role
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.move import FOREVER, regrouped
@@ -34,6 +35,7 @@ def gather(walk: Walk, node: OnnxNode) -> list[Value]:
     indices = node.constant(1, "indices")
     if indices is None or indices.dtype.kind not in "iu":
         raise node.error("its indices are no integers")
+    check_features(node.label, indices.size)
     size = size_of(view.axes[axis])
     wanted = [int(i) + size if i < 0 else int(i) for i in indices.reshape(-1)]
     if not all(0 <= k < size for k in wanted):
