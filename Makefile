@@ -164,6 +164,19 @@ $(FUZZ)/.packages: tests/fuzz/requirements.txt | tools
 limits: $(PACKAGES) ## files made to take all memory or all time: 20 s and 1 GB each, 20 minutes
 	$(PYTHON) -m tests.fuzz.limits
 
+# An environment of its own with the oldest numpy and onnx that pyproject.toml takes.
+OLDEST := build/oldest
+
+.PHONY: versions
+versions: export OMP_NUM_THREADS := 1
+versions: $(PACKAGES) $(OLDEST)/.packages ## bundles under the oldest numpy and onnx: the same bytes, five minutes
+	$(PYTHON) -m tests.golden.versions $(OLDEST)/bin/python
+
+$(OLDEST)/.packages: pyproject.toml | tools
+	"$$(scripts/setup.sh --python)" -m venv $(OLDEST)
+	$(OLDEST)/bin/python $(PIP_INSTALL) --editable '.[keras]' 'numpy==1.26.*' 'onnx==1.16.*' 'protobuf<6'
+	touch $@
+
 .PHONY: misra
 misra: $(PACKAGES) ## hold the C of examples to MISRA C:2012 and clang-tidy, five minutes; docs/misra.md
 	$(PYTHON) -m tests.misra.table
