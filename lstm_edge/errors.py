@@ -11,7 +11,7 @@ class ModelError(LstmEdgeError):
     """The model file holds something that cannot be compiled; names the node or array."""
 
     def __init__(self, node: str, message: str) -> None:
-        super().__init__(printable(f"{node}: {message}"))
+        super().__init__(told(f"{node}: {message}"))
         self.node = node
         self.reason = message
 
@@ -60,6 +60,10 @@ class InternalError(LstmEdgeError):
     """A fault of lstm-edge itself: please report it."""
 
 
+LONGEST = 4000
+"""Characters of a message: a file may have a name of a million."""
+
+
 def printable(text: str) -> str:
     """In one line that a terminal shows as it is: names of files may hold anything."""
     if text.isprintable():
@@ -67,6 +71,13 @@ def printable(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
+
+
+def told(text: str) -> str:
+    """The same of a message, without the middle of a very long one."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    return printable(text)
 
 
 def first_line(error: Exception) -> str:

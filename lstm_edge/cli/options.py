@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from lstm_edge.errors import DataError, LstmEdgeError, printable
+from lstm_edge.errors import DataError, LstmEdgeError, printable, told
 
 FOLDER = click.Path(path_type=Path)
 NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
@@ -50,8 +50,7 @@ def say(text: str) -> None:
     """To stdout, in lines that fit."""
     from lstm_edge.printing.fitted import columns, fitted
 
-    lines = [printable(line) for line in text.split("\n")]
-    click.echo(fitted("\n".join(lines), columns()))
+    click.echo(fitted("\n".join(printable(line) for line in text.split("\n")), columns()))
 
 
 def warn(warnings: tuple[str, ...]) -> None:
@@ -64,7 +63,7 @@ def complain(text: str) -> None:
     """One line for programs that read it; lines that fit for people."""
     from lstm_edge.printing.fitted import columns, fitted
 
-    text = printable(text)
+    text = told(text)
     shown = fitted(text, columns(sys.stderr)) if sys.stderr.isatty() else text
     click.echo(shown, err=True)
 

@@ -86,8 +86,10 @@ def described(versions: dict[str, str]) -> str:
 def main(pythons: list[str]) -> int:
     """Print what differs, by interpreter and bundle."""
     first, bad = under(sys.executable), 0
-    files = sum(len(each) for each in first["found"].values())
-    print(f"{len(first['found'])} bundles, {files} files, under {described(first['versions'])}")
+    made = [each for each in first["found"].values() if "error" not in each]
+    refused = len(first["found"]) - len(made)
+    print(f"{len(made)} bundles, {sum(map(len, made))} files, {refused} refused, under", end=" ")
+    print(described(first["versions"]), flush=True)
     for python in pythons:
         other = under(python)
         differ = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lstm_edge.errors import ModelError, printable
+from lstm_edge.errors import ModelError, printable, told
 from lstm_edge.frontend import load
 from lstm_edge.ir.model import Model
 from lstm_edge.models.names import LONGEST_GIVEN, model_name
@@ -125,8 +125,10 @@ def test_a_given_name_is_refused_where_files_could_not_have_it() -> None:
 
 
 def test_an_odd_name_stays_in_the_line_of_an_error(tmp_path: Path) -> None:
-    model = graph([node("Tan", "x", "y", name="a\nb\x1b[31m\u202e")], {"x": [1, 5, 4]}, ["y"], {})
+    model = graph([node("NonZero", "x", "y", name="a\nb\x1b[31m\u202e")], {"x": [1, 5, 4]}, ["y"], {})
     error = refused(1, "compile", saved(model, tmp_path), "--target", "host")
     assert "a\\nb\\x1b[31m\\u202e" in error
     assert printable("größe 日本") == "größe 日本"
     assert printable("\ud800\t") == "\\ud800\\t"
+    assert len(told(f"begin {'x' * 10**6} end")) < 4100
+    assert told(f"begin {'x' * 10**6} end").endswith("x end")
