@@ -125,7 +125,8 @@ def test_a_given_name_is_refused_where_files_could_not_have_it() -> None:
 
 
 def test_an_odd_name_stays_in_the_line_of_an_error(tmp_path: Path) -> None:
-    model = graph([node("NonZero", "x", "y", name="a\nb\x1b[31m\u202e")], {"x": [1, 5, 4]}, ["y"], {})
+    odd = node("NonZero", "x", "y", name="a\nb\x1b[31m\u202e")
+    model = graph([odd], {"x": [1, 5, 4]}, ["y"], {})
     error = refused(1, "compile", saved(model, tmp_path), "--target", "host")
     assert "a\\nb\\x1b[31m\\u202e" in error
     assert printable("größe 日本") == "größe 日本"
