@@ -35,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Boards that have little of their own get fewer tests."""
+    """Boards that have little of their own get fewer tests, tests of many cases half of them."""
     if config.getoption("--all-cases"):
         return
     left_out = spared(items)

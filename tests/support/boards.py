@@ -1,7 +1,8 @@
 """Which of many like tests are run each time; `--all-cases` runs all of them.
 
 Some boards have nothing that others have not. And where three things are combined, a third of all
-triples has every pair; where two are, a half or a third of all pairs has each of both.
+triples has every pair; where two are, a half or a third of all pairs has each of both. Of a test
+that builds C for each of MANY cases, half of them are run.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import product
+from zlib import crc32
 
 import pytest
 
@@ -34,6 +36,12 @@ BOARDS = tuple(
     )
 )
 """Those that meet all cases first: what turns from board to board turns over these."""
+
+
+MANY = 6
+"""Cases of a test from which on half of them do each time."""
+BUILDS = {"tool_or_skip", "target_or_skip"}
+"""Fixtures of tests that build C, which is what takes the time."""
 
 
 def each_pair(*places: int, of: int = 3) -> tuple[pytest.MarkDecorator, ...]:
@@ -67,4 +75,20 @@ def spared(items: Sequence[pytest.Item]) -> list[pytest.Item]:
         met[board] += 1
         one = cases[number % len(cases)] if number % EACH[board] == 0 else None
         left += [case for case in cases if case is not one]
-    return left
+    return left + _other_halves(items, {id(item) for item in left})
+
+
+def _other_halves(items: Iterable[pytest.Item], left: set[int]) -> list[pytest.Item]:
+    """Of tests with many cases, those that are left out: which they are follows from their names,
+    so that they are the same each time, and no half of an axis.
+    """
+    found: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if id(item) not in left and BUILDS & set(getattr(item, "fixturenames", ())):
+            found[item.nodeid.partition("[")[0]].append(item)
+    halves = []
+    for cases in found.values():
+        if len(cases) >= MANY:
+            ordered = sorted(cases, key=lambda item: crc32(item.nodeid.encode()))
+            halves += ordered[: len(cases) // 2]
+    return halves
