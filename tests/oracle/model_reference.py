@@ -62,7 +62,8 @@ def run_model(model: Model, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str,
             products = [w.astype(np.float64) @ x for w, x in pairs]
             values[node.outputs["y"]] = np.sum(products, axis=0) + node.op.bias
         elif is_a(node, Layer):
-            first = {s: a for (layer, s), a in given.items() if layer == node.name}
+            first = {s: values[node.inputs[i]] for s, i in node.op.begins.items()}
+            first |= {s: a for (layer, s), a in given.items() if layer == node.name}
             last = _run_layer(node, values, counts, model, first)
             ends |= {(node.name, name): value for name, value in last.items()}
     for name, tensor in model.tensors.items():

@@ -98,7 +98,7 @@ class Finder:
                 for end in ends
                 for time, value in zip(end.parts.times, end.parts.values, strict=True)
             ]
-            proof = Proof(Trace(self.classes, body), given)
+            proof = Proof(Trace(self.classes, body), given, self._firsts())
             for result in given:
                 proof.result(result.mine, result.theirs, result.step)
             told = {name: _as_other(proof, name, parts, ends) for name, parts in early.items()}
@@ -106,6 +106,17 @@ class Finder:
                 more = [end for end in told.values() if end is not None]
                 return _built(self, body, proof.initial, [*ends, *more])
             self.outside.update(name for name, end in told.items() if end is None)
+
+    def _firsts(self) -> list[Symbols]:
+        """Vectors of the first step that the graph has, each once."""
+        found: dict[tuple[bytes, bytes], Symbols] = {}
+        for value in self.region.values.values():
+            if not isinstance(value, Symbols):
+                continue
+            if {self.time[i] for i in leaves_of(value)} - {-1} == {0}:
+                flat = value.flat()
+                found.setdefault((flat.leaf.tobytes(), flat.unit.tobytes()), flat)
+        return list(found.values())
 
     def last_inputs(self) -> dict[int, int]:
         """Input leaf of the last step -> the number of its cut."""
@@ -250,10 +261,11 @@ def _built(
         same[source[leaf].name] = int(made.leaf[0])
     copy = Copier(source, target, given)
     states = []
+    names = {end.name for end in ends}
     for (leaf, delay), before in befores.items():
         after = copy.leaf(leaf) if delay == 1 else befores[leaf, delay - 1]
         start = initial[leaf, -delay]
-        given_by = finder.region.outer.called(start) if isinstance(start, Symbols) else start
+        given_by = finder.region.called(start, names) if isinstance(start, Symbols) else start
         states.append(RepeatedState(int(before.leaf[0]), after, given_by))
     made_ends = [End(e.name, e.parts, copy.symbols(e.result)) for e in ends]
     values = (*(s.after for s in states), *(e.result for e in made_ends))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 
 import numpy as np
@@ -12,9 +12,9 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import captured, is_standard
 from lstm_edge.frontend.step.call import Value
+from lstm_edge.frontend.step.cuts import Cut, cuts_of
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.read import read_node
-from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.symbols import Symbols, selections, together
 
 MOST_NUMBERS = 4096
@@ -24,8 +24,8 @@ LAYERS = ("LSTM", "GRU", "RNN", "Loop", "Scan", "Repeat")
 
 @dataclass
 class Outer:
-    """Reads tensors that depend on none of the `steps`: as nodes compute them that a step could
-    have, from vectors of the graph's inputs and layers.
+    """Reads tensors that depend on no step of `cuts` alone: as nodes compute them that a step could
+    have, from vectors of the graph's inputs and layers, and of whole sequences.
 
     own: of each leaf its row and name, completed; rows, opened: of a batch, as in a `Region`.
     values: what was read, by tensor.
@@ -33,22 +33,38 @@ class Outer:
 
     scope: Graph
     leaves: Leaves
-    steps: InitVar[Iterable[str]]
+    cuts: InitVar[Sequence[Cut]]
     rows: int
     opened: str
     own: dict[int, tuple[int, str]]
     values: dict[str, Value] = field(default_factory=dict)
 
-    def __post_init__(self, steps: Iterable[str]) -> None:
+    def __post_init__(self, cuts: Sequence[Cut]) -> None:
         self._parts: dict[tuple[bytes, bytes], Symbols | None] = {}
-        self._inside = set(steps)
+        taken = {name for cut in cuts_of(self.scope) for name, _ in cut.reads(self.scope)}
+        self._inside = set(taken)
+        self._sequences = {cut.tensor for cut in cuts}
+        follows = set(self._sequences)
         for node in self.scope.nodes:
-            if not self._inside.isdisjoint((*node.input, *captured(node))):
+            read = {*node.input, *captured(node)}
+            if not self._inside.isdisjoint(read):
                 self._inside.update(o for o in node.output if o)
+            elif not follows.isdisjoint(read):
+                follows.update(o for o in node.output if o)
+                self._sequences.update(o for o in node.output if self._has_steps(o, cuts[0].steps))
+
+    def _has_steps(self, name: str, steps: int) -> bool:
+        """Whether a tensor that a sequence leads to may be one, too."""
+        shape = self.scope.shape(name)
+        return shape is None or steps in shape
+
+    def is_apart(self, name: str) -> bool:
+        """Whether a tensor is a vector that depends on no step alone."""
+        return name not in self._inside and name not in self._sequences
 
     def __call__(self, name: str) -> Value | None:
         """A tensor; None for what is of a step, or no vector."""
-        if name in self._inside:
+        if not self.is_apart(name):
             return None
         if name not in self.values:
             node = self.scope.makers.get(name)
@@ -60,6 +76,8 @@ class Outer:
         return self.values[name]
 
     def _computed(self, node: NodeProto, name: str) -> Value | None:
+        if not self._sequences.isdisjoint(node.input):
+            return self._vector(name)
         args: list[Value | None] = []
         for read in node.input:
             known = self.scope.constant(read) if read else None
@@ -103,12 +121,3 @@ class Outer:
             parts.append(self.leaves.named("input", name, one))
             self.own[len(self.leaves) - 1] = (row, name)
         return together(parts, lambda arrays: np.stack(arrays, axis))
-
-    def called(self, numbers: Symbols) -> str:
-        """The tensor of which one row is these numbers, in this order. Raises NoRepetition where
-        there is none.
-        """
-        for name, value in self.values.items():
-            if isinstance(value, Symbols) and value.flat().same_as(numbers):
-                return name
-        raise NoRepetition("starts from a part of a tensor")

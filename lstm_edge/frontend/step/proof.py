@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, product
 
 from lstm_edge.frontend.step.alike import Difference
-from lstm_edge.frontend.step.initial import solved
+from lstm_edge.frontend.step.initial import Place, solved
 from lstm_edge.frontend.step.symbols import Symbols
 from lstm_edge.frontend.step.trace import (
     Differs,
@@ -18,16 +19,21 @@ from lstm_edge.frontend.step.trace import (
     initial_of,
 )
 
+MOST_FIRSTS = 64
+"""Ways to start from vectors of the first step that are tried."""
+
 
 @dataclass
 class Proof:
     """All steps are the body: leaf by leaf, or, the first ones, computed from the initial states.
-    results: what steps give, which tells of initial states, too. Raises Differs where one is not.
+    results: what steps give, which tells of initial states, too. firsts: vectors of the first step,
+    which a state may start from. Raises Differs where one is not.
     """
 
     trace: Trace
     results: Sequence[Result]
-    initial: Mapping[tuple[int, int], Initial] = field(default_factory=dict)
+    firsts: Sequence[Symbols] = ()
+    initial: Mapping[Place, Initial] = field(default_factory=dict)
     start: Start | None = None
 
     def __post_init__(self) -> None:
@@ -45,17 +51,37 @@ class Proof:
 
     def _started(self, failed: Differs) -> Start:
         """From the initial states that steps show, or else from those that are found."""
-        shown = {p: a for p, a in self.initial.items() if not isinstance(a, Symbols)}
-        for inner in (None, False, True):
-            if inner is not None:
-                self.initial = solved(self.trace, shown, failed.step, self.results, inner)
+        cause = failed
+        for initial in self._initials(failed.step):
             try:
-                return Start(self.trace, self.initial, self.trace.early, self.results)
+                start = Start(self.trace, initial, self.trace.early, self.results)
             except Differs as error:
-                if not shown or len(shown) < len(self.initial):
-                    raise failed from error
                 cause = error
+                continue
+            self.initial = initial
+            return start
         raise failed from cause
+
+    def _initials(self, until: int) -> Iterator[Mapping[Place, Initial]]:
+        """Initial states to try, one way after the other."""
+        begun = self.initial
+        yield begun
+        shown = {p: a for p, a in begun.items() if not isinstance(a, Symbols)}
+        if shown and len(shown) == len(begun):
+            yield solved(self.trace, shown, until, self.results, inner=False)
+            yield solved(self.trace, shown, until, self.results, inner=True)
+        yield from islice(self._from_firsts(begun), MOST_FIRSTS)
+
+    def _from_firsts(self, begun: Mapping[Place, Initial]) -> Iterator[dict[Place, Initial]]:
+        """Initial states of which some are vectors of the first step: an average that begins with
+        the first sample adds it to itself, so that the graph has no state there.
+        """
+        ways: list[list[Initial]] = []
+        for place, numbers in begun.items():
+            fits = [v for v in self.firsts if v.size == numbers.size]
+            ways.append([numbers, *(fits if place not in self.trace.known else [])])
+        for chosen in islice(product(*ways), 1, None):
+            yield dict(zip(begun, chosen, strict=True))
 
     def result(self, mine: Symbols, theirs: Symbols, step: int) -> None:
         """A tensor of the body is that of a step. Raises Differs."""

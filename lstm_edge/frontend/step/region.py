@@ -24,6 +24,7 @@ from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.moves import MOVES
 from lstm_edge.frontend.step.outer import Outer
 from lstm_edge.frontend.step.read import read_node
+from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.rows import NONE, NotRows, Rows, RowsDiffer
 from lstm_edge.frontend.step.symbols import Symbols, together
 
@@ -66,7 +67,8 @@ class Region:
         for number, (source, nodes) in enumerate(sources):
             self.values[self.cuts[number].tensor] = self._sequence(number, source, nodes)
         self.clock.wind()
-        self.outer = Outer(self.scope, self.leaves, self.values, self.rows, self.opened, self._own)
+        cut = [*self.cuts, *self.inputs]
+        self.outer = Outer(self.scope, self.leaves, cut, self.rows, self.opened, self._own)
         whole = {cut.tensor for cut in self.cuts}
         for node in self.scope.nodes:
             if not whole.isdisjoint(node.output):
@@ -76,7 +78,7 @@ class Region:
             if known and not tainted and self._read(node):
                 self.nodes.append(node)
             elif known or tainted:
-                self.outside.update(o for o in node.output if o)
+                self.outside.update(o for o in node.output if o and not self.outer.is_apart(o))
         if self.rows:
             self._first_row()
 
@@ -163,6 +165,29 @@ class Region:
                 return None
             args.append(value if name else None)
         return args
+
+    def called(self, numbers: Symbols, results: set[str]) -> str:
+        """The tensor of which one row is these numbers, in this order, and which is not computed
+        from results of the steps. Raises NoRepetition where there is none.
+        """
+        for name, value in (*self.outer.values.items(), *self.values.items()):
+            same = isinstance(value, Symbols) and value.flat().same_as(numbers)
+            if same and not self._follows(name, results):
+                return name
+        raise NoRepetition("starts from a part of a tensor")
+
+    def _follows(self, name: str, results: set[str]) -> bool:
+        """Whether a tensor is one of the results, or computed from them."""
+        waiting, seen = [name], set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name in results:
+                return True
+            if name not in seen and name in self.scope.makers:
+                seen.add(name)
+                node = self.scope.makers[name]
+                waiting += [*node.input, *captured(node)]
+        return False
 
     def labels(self) -> list[str]:
         """Whatever messages may call what depends on the steps: nodes, inputs, the graph."""

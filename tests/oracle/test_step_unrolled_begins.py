@@ -1,0 +1,88 @@
+"""Unrolled loops that begin with what the graph computes: of the first step, or of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lstm_edge.frontend import load
+from tests.oracle.cell_graphs import Net, model
+from tests.oracle.compared import difference
+from tests.oracle.entire import entire
+from tests.oracle.graphs import saved
+from tests.oracle.test_step_unrolled import SIZES, STEPS, compiled, layers_with_states
+from tests.oracle.unrolled_graphs import INPUTS, UNITS, Loop, dense, stacked, steps_of
+
+
+def average(net: Net, steps: list[str], weight: float, start: str, shown: bool = False) -> str:
+    """m = (1 - weight) m + weight x of all steps [1, T, I]; shown: the first is `start` itself."""
+    new, kept = net.constant(weight), net.constant(1.0 - weight)
+    found = [start] if shown else []
+    for x in steps[shown:]:
+        start = net.add("Add", net.add("Mul", start, kept), net.add("Mul", x, new))
+        found.append(start)
+    return stacked(net, found, 1)
+
+
+def fast_and_slow(net: Net, steps: list[str]) -> str:
+    """The difference of two averages that begin with the first sample."""
+    return net.add("Sub", *(average(net, steps, w, steps[0]) for w in (0.5, 0.1)))
+
+
+AVERAGES: dict[str, Callable[[Net, list[str]], str]] = {
+    "the first sample": lambda net, steps: average(net, steps, 0.2, steps[0]),
+    "the first sample, shown": lambda net, steps: average(net, steps, 0.2, steps[0], True),
+    "the first sample, twice": fast_and_slow,
+    "the mean": lambda net, steps: average(
+        net, steps, 0.2, net.add("ReduceMean", "x", net.constant([1]), keepdims=0)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", AVERAGES)
+def test_an_average_may_begin_with(name: str, tmp_path: Path) -> None:
+    net = Net()
+    averages = AVERAGES[name](net, steps_of(net, "gather1", STEPS))
+    result = dense(net, net.add("Sub", "x", averages), INPUTS)
+    loaded = compiled(net, [result], tmp_path, SIZES["1"])
+    assert layers_with_states(loaded) == 1 + (name.endswith("twice") or name == "the mean")
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("kind", ["ugrnn", "coupled"])
+def test_a_state_may_begin_as_a_function_of_the_first_step(
+    kind: str, batch: int, tmp_path: Path
+) -> None:
+    net = Net()
+    loop = Loop(net, kind)
+    steps = steps_of(net, "gather1", STEPS)
+    starts = tuple(
+        net.add("Tanh", dense(net, steps[0], INPUTS, UNITS, seed=k))
+        for k, _ in enumerate(loop.states())
+    )
+    results, _ = loop.run(steps, starts)
+    file = saved(model(net, {"x": [batch, STEPS, INPUTS]}, [stacked(net, results, 1)]), tmp_path)
+    loaded = load(file)
+    assert difference(file, loaded) < 1e-5
+    assert layers_with_states(loaded) == 1
+
+
+def test_a_state_may_begin_as_a_function_of_all_steps(tmp_path: Path) -> None:
+    net = Net()
+    loop = Loop(net, "ugrnn")
+    mean = net.add("ReduceMean", "x", net.constant([1]), keepdims=0)
+    start = net.add("Tanh", dense(net, mean, INPUTS, UNITS, seed=1))
+    results, _ = loop.run(steps_of(net, "gather1", STEPS), (start,))
+    entire(model(net, {"x": SIZES["1"]}, [stacked(net, results, 1)]), tmp_path)
+
+
+def test_a_step_of_another_kind_than_the_average_stays_apart(tmp_path: Path) -> None:
+    net = Net()
+    steps = steps_of(net, "gather1", STEPS)
+    other = net.add("Mul", steps[0], net.constant(0.9))
+    loaded = compiled(
+        net, [dense(net, average(net, steps, 0.2, other, True), INPUTS)], tmp_path, SIZES["1"]
+    )
+    assert not layers_with_states(loaded)
