@@ -110,6 +110,7 @@ NAMES = [
     ("inputState:h inputState:c", "outputState:h outputState:c"),
     ("h_0 c_0", "h_1 c_1"),
     ("h c", "h_t c_t"),
+    ("h cache2", "h_out cache2_out"),
 ]
 
 

@@ -126,9 +126,10 @@ def _fed_back(before: str, after: str) -> bool:
 
 
 def _named_state(words: Iterable[str]) -> bool:
-    """Whether words of a name are those of a state: h, c, hidden, memory."""
+    """Whether words of a name are those of a state: h, c, hidden, memory, cache2."""
     kept = [w for w in words if w not in _BEFORE]
-    return any(w in _STATES or (_SHORT.match(w) and w not in _DATA) for w in kept)
+    plain = _STATES.intersection(w.rstrip("0123456789") for w in kept)
+    return bool(plain) or any(_SHORT.match(w) and w not in _DATA for w in kept)
 
 
 def _is_state(before: str, after: str, tell: Callable[[str], None]) -> bool:
