@@ -20,9 +20,14 @@ def time_axis(walk: Walk) -> Atom | None:
     sizes = {atom.size for atom in atoms}
     if len(sizes) > 1:
         at_different_rates(walk, atoms)
+        named = [
+            f"{atom.size} of {atom.name.rpartition(' ')[0]!r}"
+            for atom in sorted(atoms, key=lambda each: each.size)
+        ]
         message = (
-            f"its inputs have sequences of different lengths {sorted(sizes)}, which run in step in "
-            "one model; compile the part of each as a model of its own"
+            f"its inputs have sequences of different lengths, {' and '.join(named)}, which run in "
+            "step in one model; compile the part of each as a model of its own: what one tells the "
+            "other, as its last state, is an output there and an input here"
         )
         opened = [atom for atom in atoms if atom in walk.open_axes]
         if len(opened) == len(atoms):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.axes import Atom, View, describe, size_of
 from lstm_edge.frontend.model.operators.inner import conv_inside, placed
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.rates import check_interpolation, repeated_steps, repeats
@@ -98,8 +99,15 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
     others = {"antialias": 0, "keep_aspect_ratio_policy": "stretch", "axes": None}
     plain = all(node.attributes.get(name, usual) == usual for name, usual in others.items())
     grown = [x for n, x in zip(times or (), view.axes, strict=False) if n > 1]
-    if any(walk.roles.get(a) not in INNER for axis in grown for a in walk.pieces(axis)):
+    outer = [a for axis in grown for a in walk.pieces(axis) if walk.roles.get(a) not in INNER]
+    if outer and not _is_computed(walk, view, outer):
         check_interpolation(node, mode)
+    if _is_computed(walk, view, outer):
+        raise node.error(
+            f"makes more steps of a computed sequence, mode {mode}; only steps of an input can be "
+            "repeated: compile what makes them as a model of its own, and make the longer sequence "
+            "an input"
+        )
     if times is None or mode != "nearest" or not plain:
         raise node.error(
             f"resizes {describe(view.axes)} to {sizes or scales}, mode {mode}; only whole "
@@ -121,11 +129,6 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
             if held is not None:
                 view = held
                 continue
-        if any(walk.roles.get(a) == "time" for a in atoms) and walk.draft.producer(view.tensor):
-            raise node.error(
-                f"repeats each step of a computed sequence {n} times; only steps of an input can "
-                "be: compile what makes them as a model of its own, and make its result an input"
-            )
         if not atoms or not {walk.roles.get(a) for a in atoms} <= INNER:
             raise other_axis(
                 walk,
@@ -137,6 +140,13 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
         view = settled(walk, view)
         view = placed(walk, view, k, _nearest(size, n, form), 0.0, node.label)
     return [view]
+
+
+def _is_computed(walk: Walk, view: View, atoms: Sequence[Atom]) -> bool:
+    """Whether atoms count the steps of a sequence that is no input's."""
+    steps = any(walk.roles.get(atom) == "time" for atom in atoms)
+    made = walk.draft.producer(view.tensor) is not None and view.tensor not in walk.slow
+    return steps and made
 
 
 def _times(view: View, sizes: list[int] | None, scales: list[float] | None) -> list[int] | None:

@@ -117,7 +117,8 @@ def _inside(walk: Walk, node: OnnxNode, kind: Kind, settings: Settings, x: Seque
         what = "sequence_lens" if lengths else "an initial state that is no constant"
         message = (
             f"has {what}, and an inner axis of each step as its "
-            f"{'sequence' if x.along else 'batch'}; leave it out"
+            f"{'sequence' if x.along else 'batch'}; leave it out, or, of a stream that comes in "
+            "pieces of some steps, with states that are inputs and outputs, export one step a call"
         )
         raise walk.taken_wrongly(node, walk.pieces(x.time) if x.along else (), "time", message)
     draft, places = walk.draft, x.places
