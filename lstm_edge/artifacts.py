@@ -96,7 +96,7 @@ def bundle_of(made: Compilation) -> Bundle:
     """The bundle of a compilation: C files, self-test, manifest, and what verifying needs."""
     program = made.program
     blob = made.built[0].rendered.blob
-    macros = None if blob is None else blob.macros
+    macros = None if blob is None else blob.tests
     selftest = render_selftest(program, made.banner, made.tests, macros)
     sources = {**made.sources, f"{program.name}_selftest.c": selftest}
     files = {name: text.encode() for name, text in sources.items()}

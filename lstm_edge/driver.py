@@ -45,7 +45,15 @@ from lstm_edge.search.widen import NOTHING
 from lstm_edge.search.widths import Attempt, Bound
 from lstm_edge.stopwatch import Stopwatch
 from lstm_edge.targets import Target
-from lstm_edge.updating import Kept, beyond, check_updatable, proved, replaceable, with_steps
+from lstm_edge.updating import (
+    STAYS,
+    Kept,
+    beyond,
+    check_updatable,
+    proved,
+    replaceable,
+    with_steps,
+)
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -152,7 +160,8 @@ def compile_model(
     of_data = _of_data(data, reference, program, request)
     if kept:
         slow, of_data = [], [*of_data, *_beyond(program, chosen)]
-    warnings = [*model.warnings, *of_data, *measured.warnings, *remedy, *slow]
+    stays = [STAYS] if kept and measured.warnings else []
+    warnings = [*model.warnings, *of_data, *measured.warnings, *stays, *remedy, *slow]
     return Compilation(
         model=model,
         reference=chosen.calibrated.reference,

@@ -14,7 +14,7 @@ from lstm_edge.bundle import Bundle
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.interface import Interface, interface_of, render_interface
 from lstm_edge.emit.testing import pack_input, render_harness, unpack_output
-from lstm_edge.errors import TargetError, ToolchainError
+from lstm_edge.errors import DataError, TargetError, ToolchainError
 from lstm_edge.interpret.feed import Feed, Results
 from lstm_edge.interpret.raw import RawInput
 from lstm_edge.ir.program import Program
@@ -46,7 +46,7 @@ def run_checked(bundle: Bundle, where: str, feed: Feed) -> tuple[Results, dict[s
         code = folder / "model"
         sources = (*bundle.unpack(code), code / "interface.c", code / bundle.selftest)
         sources[-1].write_bytes(bundle.files[bundle.selftest])
-        sources[-2].write_text(render_interface(checked))
+        sources[-2].write_text(render_interface(checked, roomy=target.board is None))
         size = 4 * len(checked.names)
         program = bundle.program
         data = _output(program, target, sources, [code], folder, feed, checks=len(checked.names))
@@ -63,7 +63,12 @@ def _interface(bundle: Bundle) -> Interface:
     version = described["tool"]["version"]
     replaceable = "replaceable" in described
     identity = Identity(described["model_sha256"], described["options"], version, replaceable)
-    weights = bundle.files[described["replaceable"]["file"]] if replaceable else b""
+    weights = b""
+    if replaceable:
+        name = f"{bundle.program.name}_weights.bin"
+        if name not in bundle.files:
+            raise DataError(f"{name} is missing; compile the model again")
+        weights = bundle.files[name]
     return interface_of(bundle.program, raws, identity, weights)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lstm_edge import __version__
 from lstm_edge.artifacts import selftest_tables
-from lstm_edge.bundle import PROOF, Bundle
+from lstm_edge.bundle import Bundle
 from lstm_edge.choices import Unroll
 from lstm_edge.data import Data
 from lstm_edge.emit.blob import NO_HASH, Replaceable
@@ -24,6 +25,14 @@ from lstm_edge.passes.prove import Proof, prove
 
 STEPS = "steps of the self-test"
 """Where a program keeps them, beside its decisions."""
+
+
+MOST_STEPS = 2**20
+"""Of a self-test."""
+STAYS = (
+    "formats stay as they were in an update: where a warning says to calibrate anew or to widen, "
+    "compile this network and replace the code as well"
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +93,7 @@ def proved(program: Program, kept: Kept | None) -> Proof:
 
 def with_steps(program: Program, data: Data, kept: Kept | None) -> tuple[Program, list[Vector]]:
     """The tables of the self-test, of as many steps as the code tests, which the program keeps."""
-    steps = None if kept is None else int(kept.program.decisions[STEPS])
+    steps = None if kept is None else kept.program.decisions[STEPS]
     tests = selftest_tables(program, data, steps)
     if not program.decisions:
         return program, tests
@@ -158,5 +167,15 @@ def check_update_of(old: Bundle) -> None:
             f"{old.program.name}: its weights are part of the code; compile the network that is in "
             "the field with --updatable, and ship that once"
         )
-    if not old.program.is_float and PROOF not in old.files:
-        raise DataError(f"{old.program.name}: {PROOF} is missing; compile it again")
+    version = old.manifest["tool"]["version"]
+    if version != __version__:
+        raise DataError(
+            f"{old.program.name}: its code was made by lstm-edge {version}, and this is "
+            f"{__version__}, which may write other code; install {version} to update it"
+        )
+    steps = old.program.decisions.get(STEPS)
+    if not isinstance(steps, int) or not 0 < steps <= MOST_STEPS:
+        raise DataError(
+            f"{old.program.name}: what its program keeps for updates is damaged ({STEPS}: "
+            f"{steps!r}); compile it again"
+        )

@@ -48,6 +48,7 @@ def command(
     """Make weights of MODEL for the code in DIR, which was compiled with --updatable."""
     from lstm_edge.printing import compiled, progress
 
+    place = output or folder.resolve().with_name(f"{folder.resolve().name}-update")
     old = lstm_edge.open(folder)
     network = lstm_edge.load(
         model,
@@ -62,6 +63,5 @@ def command(
             old, network, calibration=calibration, revision=revision, progress=show
         )
     warn(made.warnings)
-    place = output or folder.with_name(f"{folder.name}-update")
     made.save(place)
     say(compiled.compiled(made.bundle, made.errors, place))

@@ -57,12 +57,14 @@ class Replaceable:
 @dataclass(frozen=True)
 class Blob:
     """The arrays of a block in their order, named as members. name: of the model; macros: name in
-    the code -> member; layout: SHA-256 of the code that reads them.
+    the code -> member; tests: the same of tables of the self-test; layout: SHA-256 of the code that
+    reads them.
     """
 
     name: str
     members: tuple[Constant, ...]
     macros: Mapping[str, str]
+    tests: Mapping[str, str]
     of: Replaceable
     layout: str = NO_HASH
 
@@ -116,15 +118,20 @@ def blob_of(name: str, constants: Iterable[Constant], of: Replaceable) -> Blob:
     """The block of a model's weights. name: what those of the code begin with."""
     members = [replace(c, name=c.name.removeprefix(f"{name}_")) for c in constants]
     macros = {f"{name}_{each.name}": each.name for each in members}
+    tests = {}
     for each in of.tests:
-        members.append(replace(each, name=f"selftest_{each.name}"))
-        macros[each.name] = f"selftest_{each.name}"
+        tests[each.name] = f"test_{each.name}"
+        while tests[each.name] in macros.values():
+            tests[each.name] += "_"
+        members.append(replace(each, name=tests[each.name]))
     members.sort(key=lambda each: -BYTES[each.ctype])
     over = -sum(_bytes_of(each) for each in members) % MULTIPLE
     if over:
         padding = np.zeros(over, np.uint8)
-        members.append(Constant("padding", "uint8_t", (over,), padding, "to a multiple of 8 bytes"))
-    return Blob(name, tuple(members), macros, of)
+        members.append(
+            Constant("padding_", "uint8_t", (over,), padding, "to a multiple of 8 bytes")
+        )
+    return Blob(name, tuple(members), macros, tests, of)
 
 
 def _bytes_of(each: Constant) -> int:

@@ -35,7 +35,7 @@ MOST_NUMBERS = 2048
 MOST_OF_RUN = 4096
 """Numbers that go into and come out of a run."""
 MOST_COPIED = 2**14
-"""Bytes of a block of weights that a copy is made of."""
+"""Bytes of a block of weights that a copy is made of on a board."""
 STEPS = 32
 """Of a sequence, where any number will do."""
 
@@ -83,11 +83,6 @@ class Block:
     size: int
     header: Array
     others: tuple[tuple[int, int, int, str], ...]
-
-    @property
-    def copied(self) -> bool:
-        """Whether a copy of it fits where checks run."""
-        return self.size <= MOST_COPIED
 
 
 @dataclass(frozen=True)
@@ -157,12 +152,15 @@ def _block(data: bytes) -> Block:
     return Block(len(data), header, tuple(others))
 
 
-def render_interface(checked: Interface) -> str:
-    """C of a function `<name>_interface` that writes how many numbers differ, check by check."""
+def render_interface(checked: Interface, *, roomy: bool = False) -> str:
+    """C of a function `<name>_interface` that writes how many numbers differ, check by check.
+    roomy: there is room for a copy of any block of weights.
+    """
+    copied = checked.block is not None and (roomy or checked.block.size <= MOST_COPIED)
     return (
         environment()
         .get_template("common/interface.c.j2")
-        .render(model=checked.model, checked=checked, table=_table)
+        .render(model=checked.model, checked=checked, table=_table, copied=copied)
     )
 
 

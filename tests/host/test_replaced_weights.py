@@ -217,6 +217,33 @@ def test_what_cannot_be_updated_says_why() -> None:
         updated(compiled(model), model, revision=-1)
 
 
+def test_layers_may_have_the_names_of_calls(tool_or_skip: Callable[..., None]) -> None:
+    tool_or_skip("cc")
+    model = network("lstm")
+    called = ("check", "load", "factory", "selftest")
+    names = dict(zip((node.name for node in model.nodes), called, strict=False))
+    nodes = tuple(replace(node, name=names.get(node.name, node.name)) for node in model.nodes)
+    made = compiled(replace(model, name="given_net", nodes=nodes))
+    assert "given_net_check_weights" in made.files["given_net_private.h"].decode()
+    assert made.compare(None, on=("host",)).exact == {"host": True}
+
+
+def test_another_version_of_the_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = compiled(network("gru"))
+    monkeypatch.setattr("lstm_edge.updating.__version__", "0.1.1")
+    with pytest.raises(DataError, match=r"was made by lstm-edge 0\.1\.0, and this is 0\.1\.1"):
+        updated(first, network("gru"))
+
+
+@pytest.mark.parametrize("key", ["steps of the self-test", "options", "formats of states"])
+def test_damaged_decisions_are_told(key: str) -> None:
+    first = compiled(network("gru"))
+    program = replace(first.program, decisions={**first.program.decisions, key: [None]})
+    other = Compiled(replace(first.bundle, program=program))
+    with pytest.raises(DataError, match="keeps for updates"):
+        updated(other, network("gru"))
+
+
 def test_verify_notices_a_check_that_lets_damaged_weights_through(
     tool_or_skip: Callable[..., None],
 ) -> None:
