@@ -133,7 +133,7 @@ mutation: $(PACKAGES) ## edit our own code line by line: what the tests do not n
 	$(PYTHON) -m tests.mutation --count $(COUNT) --seed $(SEED)
 
 .PHONY: prove
-prove: $(PACKAGES) ## Frama-C over generated C, CBMC and numpy over helpers: hours at worst (docs/proofs.md)
+prove: $(PACKAGES) ## Frama-C over generated C, CBMC and numpy over helpers: docs/proofs.md
 	scripts/proof_tools.sh build/proofs
 	$(PYTHON) -m tests.proofs
 

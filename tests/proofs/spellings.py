@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from lstm_edge.emit.environment import environment
 from lstm_edge.operations.spectrum import BAND_PLACES, LOST_BITS
 from lstm_edge.resources import firmware_dir
-from tests.proofs.helpers import OF_DIALECTS, PLAIN, PRELUDE, SPECTRA, Claim
+from tests.proofs.copies import COPIES
+from tests.proofs.helium import HELIUM
+from tests.proofs.helpers import OF_DIALECTS, PLAIN, PRELUDE, Claim
+from tests.proofs.spectra import SPECTRA
 
 INSTRUCTIONS = """\
 static int32_t insn_uxth(int32_t a) { return a & 0xFFFF; }
@@ -57,15 +60,16 @@ _ASSEMBLY = re.compile(
     r'__asm__\("(\w+) %0, ([^"]*)" : "=\w"\((\w+)\) : ((?:"\w"\(\w+\)(?:, )?)+)\);'
 )
 _ARM = re.compile(r"#if defined\(__arm__\)\n(.*?)(?:#else\n(.*?))?#endif\n", re.S)
-DIALECTS = ("armv6m", "armv7m", "dsp")
+DIALECTS = ("armv6m", "armv7m", "dsp", "mve")
 
 
 @dataclass(frozen=True)
 class Proof:
-    """A claim of one spelling, as a file for CBMC."""
+    """A claim of one spelling, as a file for CBMC; text: the helper in it."""
 
     name: str
     source: str
+    text: str
     claim: Claim
 
 
@@ -74,15 +78,20 @@ def all_proofs() -> Iterator[Proof]:
     for claim in (*PLAIN, *SPECTRA):
         yield _proof(claim, "C", rendered("common/ops.c.j2", claim))
     for dialect in DIALECTS:
-        for claim in OF_DIALECTS:
-            text = rendered(f"dialects/{dialect}.c.j2", claim)
-            there = re.search(rf" {claim.helper}\d*\(", text)
-            if not there or dialect not in (claim.dialects or DIALECTS):
-                continue
-            for_core, elsewhere = (_ARM.sub(rf"\{part}", text) for part in (1, 2))
-            yield _proof(claim, f"{dialect}, C", elsewhere)
-            if for_core != elsewhere:
-                yield _proof(claim, f"{dialect}, instructions", _modelled(for_core))
+        for claim in (*OF_DIALECTS, *COPIES, *HELIUM):
+            if dialect in (claim.dialects or DIALECTS):
+                for spelling, made in spellings_of(dialect, claim):
+                    yield _proof(claim, spelling, made)
+
+
+def spellings_of(dialect: str, claim: Claim) -> Iterator[tuple[str, str]]:
+    """The helper of a claim with what it needs, as a dialect writes it, if it does: (name, C)."""
+    text = rendered(f"dialects/{dialect}.c.j2", claim)
+    if re.search(rf" {claim.helper}\d*\(", text):
+        for_core, elsewhere = (_ARM.sub(rf"\{part}", text) for part in (1, 2))
+        yield f"{dialect}, C", elsewhere
+        if for_core != elsewhere:
+            yield f"{dialect}, instructions", _modelled(for_core)
 
 
 def rendered(template: str, claim: Claim) -> str:
@@ -96,6 +105,13 @@ def rendered(template: str, claim: Claim) -> str:
         **claim.context,
     }
     return environment().get_template(template).render(known)
+
+
+def models() -> str:
+    """Of intrinsics and instructions."""
+    host = firmware_dir() / "host"
+    intrinsics = "".join(f'#include "{host / name}"\n' for name in INTRINSICS)
+    return f"{intrinsics}#define LE_FENCE()\n{INSTRUCTIONS}"
 
 
 def _modelled(text: str) -> str:
@@ -115,8 +131,5 @@ def _called(found: re.Match[str]) -> str:
 
 def _proof(claim: Claim, spelling: str, text: str) -> Proof:
     assert "__asm__" not in text, text
-    host = firmware_dir() / "host"
-    intrinsics = "".join(f'#include "{host / name}"\n' for name in INTRINSICS)
-    intrinsics += "#define LE_FENCE()\n"
-    parts = (PRELUDE, intrinsics, INSTRUCTIONS, text, f"\nvoid claim(void)\n{{{claim.body}\n}}\n")
-    return Proof(f"{claim.helper} ({spelling})", "\n".join(parts), claim)
+    parts = (PRELUDE, models(), text, f"\nvoid claim(void)\n{{{claim.body}\n}}\n")
+    return Proof(f"{claim.helper} ({spelling})", "\n".join(parts), text, claim)

@@ -13,7 +13,7 @@ PIECES = 256
 def test_numpy_and_c_agree(tmp_path: Path) -> None:
     """Operands of 16 bits, those around powers of two, the largest, and pieces in between."""
     for helper in helpers():
-        compiled, lowest = Compiled(helper, tmp_path), helper.lowest
+        compiled, lowest = Compiled(helper, tmp_path), helper.parts[0][0]
         apart = (HIGHEST + 1 - lowest) // PIECES
         parts = [
             (max(lowest, -SHORT // 2), SHORT),
