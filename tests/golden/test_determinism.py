@@ -80,7 +80,7 @@ def test_hash_seed_does_not_matter_to_softmax_and_states(project_root: Path) -> 
         "        print(name, hashlib.sha256(text.encode()).hexdigest())\n"
     )
     printed = set()
-    for seed in ("0", "1", "2", "3", "4242"):
+    for seed in ("0", "1", "4242"):
         result = subprocess.run(
             [sys.executable, "-c", code],
             cwd=project_root,

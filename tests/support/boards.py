@@ -2,7 +2,8 @@
 
 Some boards have nothing that others have not. And where three things are combined, a third of all
 triples has every pair; where two are, a half or a third of all pairs has each of both. Of a test
-that builds C for each of MANY cases, half of them are run.
+that builds C for each of MANY cases, half of them are run; a third where there are three times as
+many.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ BOARDS = tuple(
 
 
 MANY = 6
-"""Cases of a test from which on half of them do each time."""
+"""Cases of a test from which on half of them do."""
 BUILDS = {"tool_or_skip", "target_or_skip"}
 """Fixtures of tests that build C, which is what takes the time."""
 
@@ -75,20 +76,21 @@ def spared(items: Sequence[pytest.Item]) -> list[pytest.Item]:
         met[board] += 1
         one = cases[number % len(cases)] if number % EACH[board] == 0 else None
         left += [case for case in cases if case is not one]
-    return left + _other_halves(items, {id(item) for item in left})
+    return left + _others(items, {id(item) for item in left})
 
 
-def _other_halves(items: Iterable[pytest.Item], left: set[int]) -> list[pytest.Item]:
+def _others(items: Iterable[pytest.Item], left: set[int]) -> list[pytest.Item]:
     """Of tests with many cases, those that are left out: which they are follows from their names,
-    so that they are the same each time, and no half of an axis.
+    so that they are the same each time, and not one end of an axis.
     """
     found: dict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         if id(item) not in left and BUILDS & set(getattr(item, "fixturenames", ())):
             found[item.nodeid.partition("[")[0]].append(item)
-    halves = []
+    others = []
     for cases in found.values():
         if len(cases) >= MANY:
             ordered = sorted(cases, key=lambda item: crc32(item.nodeid.encode()))
-            halves += ordered[: len(cases) // 2]
-    return halves
+            run = len(cases) // (3 if len(cases) >= 3 * MANY else 2)
+            others += ordered[run:]
+    return others
