@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,9 @@ LENGTHS = {"strided": 13, "masked": 8}
 
 @pytest.mark.parametrize(("version", "name"), FILES)
 def test_a_keras_file_compiles_and_verifies_on_the_host(
-    version: str, name: str, tmp_path: Path
+    version: str, name: str, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
+    tool_or_skip("cc")
     path = placed(tmp_path, version, name)
     folder = tmp_path / "build"
     steps = LENGTHS.get(path.stem, 6)

@@ -14,6 +14,7 @@ from tests.oracle.cell_graphs import Net, model
 from tests.oracle.graphs import saved
 from tests.oracle.in_float import in_float
 from tests.oracle.unrolled_graphs import INPUTS, UNITS, Loop, stacked, steps_of
+from tests.support.boards import combined
 
 STEPS = 8
 PRODUCTS = 4
@@ -31,8 +32,7 @@ def products(net: Net) -> list[NodeProto]:
     return [node for node in net.nodes if node.op_type in ("MatMul", "Gemm")]
 
 
-@pytest.mark.parametrize("step", [2, 3, 5, 6])
-@pytest.mark.parametrize("which", range(PRODUCTS))
+@pytest.mark.parametrize(("step", "which"), combined([2, 3, 5, 6], range(PRODUCTS), of=2))
 def test_another_matrix_in_one_step(step: int, which: int, tmp_path: Path) -> None:
     net = Net()
     results = loop(net)
@@ -47,8 +47,10 @@ def test_another_matrix_in_one_step(step: int, which: int, tmp_path: Path) -> No
     assert "multiplies by another matrix (by up to 0.25)" in said
 
 
-@pytest.mark.parametrize("step", range(STEPS))
-@pytest.mark.parametrize("change", ["matrix", "bias", "function", "sign", "skipped", "other step"])
+@pytest.mark.parametrize(
+    ("step", "change"),
+    combined(range(STEPS), ["matrix", "bias", "function", "sign", "skipped", "other step"]),
+)
 def test_no_change_of_one_step_is_ever_taken_for_the_others(
     change: str, step: int, tmp_path: Path
 ) -> None:

@@ -98,7 +98,7 @@ class Finder:
                 for end in ends
                 for time, value in zip(end.parts.times, end.parts.values, strict=True)
             ]
-            proof = Proof(Trace(self.classes, body), given, self._firsts())
+            proof = Proof(Trace(self.classes, body), given, self._firsts)
             for result in given:
                 proof.result(result.mine, result.theirs, result.step)
             told = {name: _as_other(proof, name, parts, ends) for name, parts in early.items()}

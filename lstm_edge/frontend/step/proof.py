@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, product
 
@@ -32,7 +32,7 @@ class Proof:
 
     trace: Trace
     results: Sequence[Result]
-    firsts: Sequence[Symbols] = ()
+    firsts: Callable[[], Sequence[Symbols]] = tuple
     initial: Mapping[Place, Initial] = field(default_factory=dict)
     start: Start | None = None
 
@@ -70,15 +70,17 @@ class Proof:
         if shown and len(shown) == len(begun):
             yield solved(self.trace, shown, until, self.results, inner=False)
             yield solved(self.trace, shown, until, self.results, inner=True)
-        yield from islice(self._from_firsts(begun), MOST_FIRSTS)
+        if until == 0:  # a later step that differs does so wherever the first one began
+            yield from islice(self._from_firsts(begun), MOST_FIRSTS)
 
     def _from_firsts(self, begun: Mapping[Place, Initial]) -> Iterator[dict[Place, Initial]]:
         """Initial states of which some are vectors of the first step: an average that begins with
         the first sample adds it to itself, so that the graph has no state there.
         """
         ways: list[list[Initial]] = []
+        firsts = self.firsts()
         for place, numbers in begun.items():
-            fits = [v for v in self.firsts if v.size == numbers.size]
+            fits = [v for v in firsts if v.size == numbers.size]
             ways.append([numbers, *(fits if place not in self.trace.known else [])])
         for chosen in islice(product(*ways), 1, None):
             yield dict(zip(begun, chosen, strict=True))
