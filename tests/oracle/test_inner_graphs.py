@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from lstm_edge.frontend import load
@@ -13,7 +12,7 @@ from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.targets import load_target
 from tests.oracle.compared import difference
-from tests.oracle.graphs import graph, node, saved
+from tests.oracle.graphs import saved
 from tests.oracle.inner_graphs import drawn
 from tests.support.exactness import assert_bit_exact, random_steps
 from tests.support.models import random_inputs
@@ -42,18 +41,3 @@ def test_c_is_exact(seed: int, tmp_path: Path, tool_or_skip: Callable[..., None]
     for core in ("host", "cortex-m4", "cortex-m55"):
         folder = tmp_path / core
         assert_bit_exact(program, HOST, "gates", folder, inputs, rendered_for=load_target(core))
-
-
-def test_bands_before_a_convolution_over_time(tmp_path: Path) -> None:
-    """Only the convolution tells that [1, 2, 6, 8] are channels, steps and places."""
-    rng = np.random.default_rng(0)
-    arrays = {
-        name: (rng.normal(size=shape) * 0.4).astype(np.float32)
-        for name, shape in {"bands": (8, 4), "w": (3, 2, 3, 3)}.items()
-    }
-    nodes = [
-        node("MatMul", "x bands", "b"),
-        node("Conv", "b w", "y", kernel_shape=[3, 3], pads=[2, 1, 0, 1]),
-    ]
-    path = saved(graph(nodes, {"x": (1, 2, 6, 8)}, ["y"], arrays), tmp_path)
-    assert difference(path, load(path)) < 1e-5

@@ -288,13 +288,6 @@ class Draft:
         self._index()
         return self._makers.get(tensor)
 
-    def tell_size(self, tensor: str, features: int) -> None:
-        """Note how many features are read of a tensor, where that is an input's and not known."""
-        while self.features[tensor] is None and self.likeness[tensor]:
-            tensor = self.likeness[tensor]
-        if self.features[tensor] is None:
-            self.features[tensor] = features
-
     def size(self, tensor: str) -> int | None:
         """Features of a tensor, None while an input's are unknown."""
         known = self.features[tensor]

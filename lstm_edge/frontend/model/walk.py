@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -262,10 +261,7 @@ class Walk:
                 f"axes {[a.size for a in axis]}; leave steps and features on axes of their own"
             )
         for atom in axis:
-            new = atom not in self.roles
             known = self.roles.setdefault(atom, role)
-            if new and role == "feature" and atom in self.input_atoms:
-                self._check_vectors(node, atom)
             if known != role:
                 message = (
                     f"uses the model's {known} axis (of {'any size' if atom.open else atom.size}) "
@@ -296,17 +292,6 @@ class Walk:
                     cut = None if whole == atom else (whole.name, self.cuts[whole][0].size)
                     raise RoleNeeded(node.label, message, atom.name, role, cut)
                 raise self.taken_wrongly(node, (atom,), role, message)
-
-    def _check_vectors(self, node: OnnxNode, atom: Atom) -> None:
-        """Start again where vectors of an input were read without an axis of their features."""
-        owner = atom.name.rpartition(" ")[0]
-        view = self.values.get(owner)
-        size = self.draft.size(view.tensor) if isinstance(view, View) else None
-        own = (a for a in self.input_atoms if a.name.rpartition(" ")[0] == owner)
-        counted = prod(a.size for a in own if self.roles.get(a) == "feature")
-        if size is not None and counted > size:
-            message = f"reads {counted} features of {owner!r}, of which others read {size}"
-            raise RoleNeeded(node.label, message, atom.name, "feature")
 
     def taken_wrongly(
         self, node: OnnxNode, atoms: Iterable[Atom], role: str, message: str

@@ -150,7 +150,6 @@ def in_order(walk: Walk, view: View, axis: Axis, source: str) -> tuple[View, lis
 
 def dense_layer(walk: Walk, x: str, weights: Doubles, bias: Doubles, source: str) -> str:
     """Append a dense layer with weights [units, features]; returns its result's tensor."""
-    walk.draft.tell_size(x, weights.shape[1])
     params = product_params(weights, bias)
     return walk.draft.layer("fc", dense(), x, len(bias), params, source)["y"]
 
