@@ -50,6 +50,24 @@ def as_in_file(model: Model) -> Model:
     return with_names(model, model.file_names)
 
 
+def unsigned(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model with all int8 constants, weights and zero points alike, as uint8, 128 higher;
+    itself where it has none. onnxruntime adds products with int8 weights in 16 bits on processors
+    of x86-64 without VNNI, which saturate; with unsigned ones it does not.
+    """
+    signed = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.INT8]
+    if not signed:
+        return model
+    made = onnx.ModelProto()
+    made.CopyFrom(model)
+    del made.graph.value_info[:]
+    for tensor in made.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.INT8:
+            numbers = onnx.numpy_helper.to_array(tensor).astype(np.int64) + 128
+            tensor.CopyFrom(onnx.numpy_helper.from_array(numbers.astype(np.uint8), tensor.name))
+    return made
+
+
 def difference(file: Path, model: Model) -> float:
     """The largest difference of any output or state from what onnxruntime computes.
 
@@ -61,7 +79,10 @@ def difference(file: Path, model: Model) -> float:
     model = as_in_file(model)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(str(file), options)
+    proto = onnx.load(file)
+    exact = unsigned(proto)
+    source = str(file) if exact is proto else exact.SerializeToString()
+    session = onnxruntime.InferenceSession(source, options)
     feeds = feeds_of(np.random.default_rng(len(file.name)), session.get_inputs(), model)
     names = [value.name for value in session.get_outputs()]
     expected = dict(zip(names, session.run(names, feeds), strict=True))

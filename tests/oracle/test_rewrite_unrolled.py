@@ -349,4 +349,4 @@ def test_hundreds_of_steps_load_in_a_few_seconds(tmp_path: Path) -> None:
     path = saved(model(net, {"x": [500, 2, INPUTS]}, [y]), tmp_path)
     start = time.process_time()
     assert load(path).steps == 500
-    assert time.process_time() - start < 10.0
+    assert time.process_time() - start < 20.0  # 5 to 12, by machine

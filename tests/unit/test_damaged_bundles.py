@@ -78,6 +78,7 @@ def test_a_key_that_is_missing_or_of_another_type_is_named(key: str, copies: Pat
                 "symbols",
                 "widened",
                 "remedies",
+                "replaceable",
                 "cores" if place == "one" else "",
                 *PER_CORE,
             )
