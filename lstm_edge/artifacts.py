@@ -14,6 +14,7 @@ from lstm_edge.archive import array_bytes
 from lstm_edge.built import Built
 from lstm_edge.bundle import Bundle
 from lstm_edge.data import Data
+from lstm_edge.emit.blob import file_of
 from lstm_edge.emit.formats_comment import formats
 from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import PortView
@@ -108,7 +109,7 @@ def bundle_of(made: Compilation) -> Bundle:
     if made.proof:
         files[bundle.PROOF] = made.proof.encode()
     if blob is not None:
-        files[f"{program.name}_weights.bin"] = blob.data
+        files[file_of(program.name)] = blob.data
     described = manifest_of(made, files)
     files[MANIFEST] = to_json(described)
     return Bundle(described, program, made.reference, made.cores.targets, files)

@@ -14,7 +14,7 @@ from lstm_edge.artifacts import Compilation
 from lstm_edge.built import Built, built_for, check_straight
 from lstm_edge.data import Data, load_data, no_data, some_samples, steps_of
 from lstm_edge.data_checks import told_still
-from lstm_edge.emit.blob import Blob
+from lstm_edge.emit.blob import Blob, file_of
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.merged import render_cores
 from lstm_edge.emit.render import banner
@@ -199,7 +199,7 @@ def _entry(request: Request, blob: Blob | None) -> ReplaceableEntry | None:
     if blob is None:
         return None
     return {
-        "file": f"{blob.name}_weights.bin",
+        "file": file_of(blob.name),
         "layout": blob.layout,
         "proof": blob.of.proof,
         "revision": blob.of.revision,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lstm_edge.bundle import Bundle
+from lstm_edge.emit.blob import file_of
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.interface import Interface, interface_of, render_interface
 from lstm_edge.emit.testing import pack_input, render_harness, unpack_output
@@ -65,7 +66,7 @@ def _interface(bundle: Bundle) -> Interface:
     identity = Identity(described["model_sha256"], described["options"], version, replaceable)
     weights = b""
     if replaceable:
-        name = f"{bundle.program.name}_weights.bin"
+        name = file_of(bundle.program.name)
         if name not in bundle.files:
             raise DataError(f"{name} is missing; compile the model again")
         weights = bundle.files[name]

@@ -25,8 +25,6 @@ from lstm_edge.passes.prove import Proof, prove
 
 STEPS = "steps of the self-test"
 """Where a program keeps them, beside its decisions."""
-
-
 MOST_STEPS = 2**20
 """Of a self-test."""
 STAYS = (

@@ -81,6 +81,7 @@ def compile_network(
     widths and how C is written, and the manifest keeps the study's front. updatable: weights are a
     block of bytes that firmware can be given anew, of which `update` makes others. progress,
     searching: called with (done, total). stopwatch: takes the seconds of each pass.
+
     ModelError, DataError, QuantizationError, TargetError or ToolchainError where the model, its
     data or the tools are at fault; BudgetError where a limit is not held.
     """

@@ -11,6 +11,7 @@ from lstm_edge.artifacts import bundle_of
 from lstm_edge.choices import Optimize, Scheme, Shown, StateForm, Unroll
 from lstm_edge.driver import compile_model
 from lstm_edge.errors import DataError
+from lstm_edge.files import unchanged
 from lstm_edge.progress import Progress, silent
 from lstm_edge.request import Request
 from lstm_edge.threads import one_core
@@ -19,6 +20,7 @@ from lstm_edge.updating import Kept, check_same_code, check_update_of
 MOST_REVISION = 2**32 - 1
 
 
+@unchanged()
 def update(
     compiled: Compiled | str | Path,
     network: Network | str | Path | object,

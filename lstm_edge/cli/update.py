@@ -16,6 +16,7 @@ from lstm_edge.cli.options import (
     say,
     warn,
 )
+from lstm_edge.files import unchanged
 
 
 @click.command(
@@ -49,19 +50,20 @@ def command(
     from lstm_edge.printing import compiled, progress
 
     place = output or folder.resolve().with_name(f"{folder.resolve().name}-update")
-    old = lstm_edge.open(folder)
-    network = lstm_edge.load(
-        model,
-        name=old.name,
-        steps=old.program.steps,
-        rename=old.renamed,
-        state_pairs=once("--state-pair", state_pairs),
-        cells=cells,
-    )
-    with progress.bar("calibrating") as show:
-        made = lstm_edge.update(
-            old, network, calibration=calibration, revision=revision, progress=show
+    with unchanged():
+        old = lstm_edge.open(folder)
+        network = lstm_edge.load(
+            model,
+            name=old.name,
+            steps=old.program.steps,
+            rename=old.renamed,
+            state_pairs=once("--state-pair", state_pairs),
+            cells=cells,
         )
+        with progress.bar("calibrating") as show:
+            made = lstm_edge.update(
+                old, network, calibration=calibration, revision=revision, progress=show
+            )
     warn(made.warnings)
     made.save(place)
     say(compiled.compiled(made.bundle, made.errors, place))

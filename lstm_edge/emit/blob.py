@@ -109,6 +109,11 @@ class Blob:
         return replace(self, layout=found)
 
 
+def file_of(name: str) -> str:
+    """The file of a bundle that is the block of a model."""
+    return f"{name}_weights.bin"
+
+
 def checksum(data: bytes) -> int:
     """The CRC-32 that belongs into the header of a block."""
     return zlib.crc32(data[COVERED:])

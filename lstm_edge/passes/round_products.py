@@ -77,16 +77,7 @@ class Rounding:
         moments = self._known(operands, called, reads, columns)
         scheme = self.scheme(called.layer)
         scheme = replace(scheme, bits=2 * scheme.bits) if wide else scheme
-        rows = quantize_rows(
-            operands,
-            bias,
-            moments,
-            called.source,
-            scheme,
-            corrected=called.corrected,
-            decisions=self.decisions,
-            name=operands[0].matrix,
-        )
+        rows = self._quantized(operands, bias, moments, called, scheme)
         for each, change in zip(operands, _changes(operands, rows, moments), strict=True):
             self.changes[each.matrix] = change
         return rows
@@ -105,15 +96,7 @@ class Rounding:
         moments = self._known(operands, called, reads, columns)
         scheme = self.scheme(called.layer)
         taken_back = _mean_errors(operands, moments) if called.corrected else 0.0
-        coarse = quantize_rows(
-            operands,
-            bias + taken_back,
-            (),
-            called.source,
-            scheme,
-            decisions=self.decisions,
-            name=operands[0].matrix,
-        )
+        coarse = self._quantized(operands, bias + taken_back, (), called, scheme)
         left = tuple(
             replace(
                 each,
@@ -124,17 +107,28 @@ class Rounding:
         )
         as_found = tuple(replace(each, wanted=each.mean) for each in moments)
         none = np.zeros_like(bias)
-        fine = quantize_rows(
-            left,
-            none,
-            as_found,
+        fine = self._quantized(left, none, as_found, called, scheme)
+        return coarse, fine, left
+
+    def _quantized(
+        self,
+        operands: tuple[Operand, ...],
+        bias: Doubles,
+        moments: tuple[Moments, ...],
+        called: Called,
+        scheme: Scheme,
+    ) -> Rows:
+        """As `quantize_rows`; what is kept for other weights is called by the first matrix."""
+        return quantize_rows(
+            operands,
+            bias,
+            moments,
             called.source,
             scheme,
             corrected=called.corrected,
             decisions=self.decisions,
-            name=left[0].matrix,
+            name=operands[0].matrix,
         )
-        return coarse, fine, left
 
     def _known(
         self,
@@ -163,15 +157,7 @@ class Rounding:
             each = [self.ranges.moments.get(key_at((read,), t)) for t in range(steps)]
             known = [one for one in each if one is not None]
             moments = tuple(known) if len(known) == steps else ()
-        rows = quantize_rows(
-            operands,
-            bias,
-            moments,
-            called.source,
-            self.scheme(called.layer),
-            decisions=self.decisions,
-            name=matrix,
-        )
+        rows = self._quantized(operands, bias, moments, called, self.scheme(called.layer))
         changes = _changes(operands, rows, moments)
         weights = np.stack([change.weights for change in changes])
         self.changes[matrix] = Change(weights, np.asarray(sum(change.bias for change in changes)))

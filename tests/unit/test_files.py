@@ -15,7 +15,7 @@ from lstm_edge.errors import DataError
 from lstm_edge.files import read_bytes, unchanged
 from lstm_edge.frontend import load
 from lstm_edge.frontend.onnx import file as onnx_file
-from tests.support.command import FIXTURES, refused, save
+from tests.support.command import FIXTURES, done, refused, save
 
 SMALL = FIXTURES / "one_unit.legacy.onnx"
 
@@ -69,6 +69,24 @@ def test_a_model_that_changes_during_compile_is_noticed(
     monkeypatch.setattr(lstm_edge, "compile", meanwhile)
     error = refused(1, "compile", files["model"], "--target", "host", "-o", tmp_path / "out")
     assert says in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_changes_during_update_is_noticed(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ["compile", files["model"], "--target", "portable", "--updatable"]
+    done(*made, "-o", tmp_path / "first")
+    update_as_before = lstm_edge.update
+
+    def meanwhile(*given: Any, **options: Any) -> Any:
+        found = update_as_before(*given, **options)
+        spoiled(files["model"])
+        return found
+
+    monkeypatch.setattr(lstm_edge, "update", meanwhile)
+    error = refused(1, "update", tmp_path / "first", files["model"], "-o", tmp_path / "out")
+    assert "net.onnx changed while it was used" in error
     assert not (tmp_path / "out").exists()
 
 
