@@ -109,6 +109,18 @@ test: ## style, then types beside all tests but those of `make long`
 suite: $(PACKAGES) $(PACKAGE_TOOLS)/.packages
 	$(PYTEST) -n 2 --dist worksteal -m "not long and not docs" tests
 
+.PHONY: entire
+entire: export OMP_NUM_THREADS := 1
+entire: $(PACKAGES) $(PACKAGE_TOOLS)/.packages ## the same with every case of each test, an hour
+	$(PYTEST) -n 2 --dist worksteal --all-cases -m "not long and not docs" tests
+
+.PHONY: costs
+costs: export OMP_NUM_THREADS := 1
+costs: $(PACKAGES) $(PACKAGE_TOOLS)/.packages ## write tests/costs.txt anew: what cases of tests take
+	rm -rf build/costs
+	$(PYTEST) -p tests.support.costs -n 2 --dist worksteal -m "not long and not docs" tests
+	$(PYTHON) -m tests.support.costs
+
 .PHONY: long
 long: export OMP_NUM_THREADS := 1
 long: $(PACKAGES) ## tests over 100,000 steps: minutes for each network

@@ -14,8 +14,9 @@ import pytest
 
 from lstm_edge.targets import Target
 from lstm_edge.toolchain import gcc
-from tests.support.boards import spared
+from tests.support import hypotheses
 from tests.support.objects import Objects
+from tests.support.spared import spared
 from tests.support.tools import in_ci, skip_or_fail
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,12 +31,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--all-cases",
         action="store_true",
-        help="all cases on all boards; some boards get a part of them only",
+        help="all cases on all boards; else boards and tests that take long get a part of them",
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    hypotheses.load(entire=config.getoption("--all-cases"))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Boards that have little of their own get fewer tests, tests of many cases half of them."""
+    """Boards that have little of their own, and tests that take long, get fewer cases."""
     if config.getoption("--all-cases"):
         return
     left_out = spared(items)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_edge.errors import InternalError
@@ -23,6 +23,7 @@ from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from lstm_edge.passes.tables import rsqrt_table
 from tests.support.choices import over_time
+from tests.support.hypotheses import examples
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import WIDTHS, extremes, quantized, saturated_state, stored
 
@@ -181,7 +182,7 @@ def points(bounds: Bounds, rng: np.random.Generator) -> Ints:
     return np.concatenate([inside, ends, low[None], high[None]])
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(cases())
 def test_the_bounds_of_an_operation_hold_for_all_operands_within_theirs(
     case: tuple[Op, list[Bounds], dict[str, Ints], int],
@@ -194,7 +195,7 @@ def test_the_bounds_of_an_operation_hold_for_all_operands_within_theirs(
     assert np.all(result <= high)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(cases())
 def test_the_bounds_of_points_are_the_result_itself(
     case: tuple[Op, list[Bounds], dict[str, Ints], int],
@@ -243,7 +244,7 @@ def any_order(program: Program, op: Op, args: tuple[Ints, ...]) -> Ints:
     return matvec(np.abs(program.constants[op.bias]), terms)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(seeds, widths, st.booleans())
 def test_every_lowered_program_is_proved(seed: int, width: Options, from_data: bool) -> None:
     """Of any cell, head and width, with data and without; weights of any magnitude."""
@@ -253,7 +254,7 @@ def test_every_lowered_program_is_proved(seed: int, width: Options, from_data: b
         assert INT32_MIN <= low <= high <= INT32_MAX, name
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(seeds, widths, st.booleans())
 def test_nothing_leaves_its_proved_bounds_in_any_execution(
     seed: int, width: Options, from_data: bool
@@ -284,7 +285,7 @@ def test_nothing_leaves_its_proved_bounds_in_any_execution(
     run(program, ends, saturated_state(program, 6, seed), observe=observe)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(seeds, widths, st.booleans())
 def test_a_state_stays_within_its_format_from_step_to_step(
     seed: int, width: Options, from_data: bool

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_edge.interpret.execute import run
@@ -22,6 +22,7 @@ from tests.support.choices import (
     FUNCTION_HEADS,
     HEADS,
 )
+from tests.support.hypotheses import examples
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import Arrays, quantized, real_outputs, sqnr_db, stored
 
@@ -71,7 +72,7 @@ def assert_close(model: Model, options: Options, from_data: bool) -> None:
     assert min(found.values()) >= BUDGET_DB[options.activations], found
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(seeds, activations, cell_states, st.booleans(), st.sampled_from(["steps", "last", "joined"]))
 def test_outputs_keep_their_signal(
     seed: int, bits: int, cell_state: int, from_data: bool, read: str
@@ -81,7 +82,7 @@ def test_outputs_keep_their_signal(
     assert_close(model, Options(bits, cell_state), from_data)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(seeds, activations, st.booleans(), st.sampled_from(DIRECTIONS[1:]))
 def test_layers_that_run_backward_keep_the_signal(
     seed: int, bits: int, from_data: bool, direction: str
@@ -90,7 +91,7 @@ def test_layers_that_run_backward_keep_the_signal(
     assert_close(model, Options(bits), from_data)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(seeds, activations, st.booleans())
 def test_a_dense_layer_over_all_steps_keeps_its_signal(
     seed: int, bits: int, from_data: bool
@@ -98,7 +99,7 @@ def test_a_dense_layer_over_all_steps_keeps_its_signal(
     assert_close(well_behaved(seed, read="flat", front=()), Options(bits), from_data)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(seeds, activations, st.booleans(), st.sampled_from(FRONTS[1:]))
 def test_layers_before_the_first_lstm_keep_the_signal(
     seed: int, bits: int, from_data: bool, front: tuple[str, ...]
@@ -107,7 +108,7 @@ def test_layers_before_the_first_lstm_keep_the_signal(
     assert_close(well_behaved(seed, read="steps", front=front), Options(bits), from_data)
 
 
-@settings(max_examples=12)
+@examples(12)
 @given(seeds, st.sampled_from(sorted(CELLS)))
 def test_twelve_bits_are_better_than_eight(seed: int, cell: str) -> None:
     model = well_behaved(seed, read="steps", head=(), front=(), cell=cell)
@@ -128,7 +129,7 @@ def in_units(model: Model, units: np.ndarray) -> Model:
     )
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(seeds, activations)
 def test_the_units_of_the_sensors_do_not_matter(seed: int, bits: int) -> None:
     """A scale for each feature: volts beside millibars are as good as both near 1."""

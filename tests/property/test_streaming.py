@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lstm_edge.interpret.execute import initial_state, run
@@ -14,6 +14,7 @@ from lstm_edge.ir.program import Program
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
 from tests.support.choices import READS
+from tests.support.hypotheses import examples
 from tests.support.models import random_inputs, random_model
 from tests.support.programs import WIDTHS, Arrays, quantized, stored
 
@@ -37,7 +38,7 @@ def equal(ours: Arrays, others: Arrays) -> bool:
     return all(np.array_equal(ours[name], others[name]) for name in ours)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(seeds, reads, schemes, st.lists(st.integers(1, STEPS - 1), max_size=3, unique=True))
 def test_windows_with_the_state_handed_over_are_the_whole_sequence(
     seed: int, read: str, scheme: Options | None, cuts: list[int]
@@ -61,7 +62,7 @@ def test_windows_with_the_state_handed_over_are_the_whole_sequence(
     assert equal(state, last_state)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(seeds, st.sampled_from(READS), schemes, st.integers(0, 4))
 def test_a_stream_computes_the_same_alone_and_beside_others(
     seed: int, read: str, scheme: Options | None, k: int
@@ -75,7 +76,7 @@ def test_a_stream_computes_the_same_alone_and_beside_others(
     assert equal(alone, {name: a[k : k + 1] for name, a in together.items()})
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(seeds, schemes)
 def test_a_dense_layer_over_all_steps_starts_anew_at_each_call(
     seed: int, scheme: Options | None
@@ -93,7 +94,7 @@ def test_a_dense_layer_over_all_steps_starts_anew_at_each_call(
     assert equal(run(program, inputs, state)[0], expected)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(seeds, st.sampled_from(["reverse", "both"]), schemes)
 def test_a_program_that_needs_whole_sequences_starts_anew_with_each(
     seed: int, direction: str, scheme: Options | None

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lstm_edge.formats import Format
@@ -15,6 +15,7 @@ from lstm_edge.ir.program import Value
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.quantize_rows import CHANGING_GAIN, Operand, Rows, quantize_rows
 from lstm_edge.passes.row_scales import MOST_SHIFT, Scheme
+from tests.support.hypotheses import examples
 
 Doubles = npt.NDArray[np.float64]
 
@@ -70,7 +71,7 @@ def drawn_rows(seed: int, rows: int, columns: int, spread: float) -> Doubles:
 
 
 @each_scheme
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     seed=st.integers(0, 10_000),
     rows=st.integers(1, 6),
@@ -87,7 +88,7 @@ def test_no_row_is_worse_than_nearest_where_it_is_chosen(
 
 
 @each_scheme
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     seed=st.integers(0, 10_000),
     columns=st.integers(1, 40),
