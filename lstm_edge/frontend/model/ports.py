@@ -6,7 +6,7 @@ from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import Atom, Axes, Axis, View, size_of
 from lstm_edge.frontend.model.operators.features import grid_of
 from lstm_edge.frontend.model.operators.rates import at_different_rates
-from lstm_edge.frontend.model.walk import SameSize, SizeNeeded, Walk
+from lstm_edge.frontend.model.walk import RoleNeeded, SameSize, SizeNeeded, Walk
 from lstm_edge.ir.model import Port
 
 
@@ -18,6 +18,7 @@ def time_axis(walk: Walk) -> Atom | None:
     times = [atom for atom, role in walk.roles.items() if role == "time"]
     atoms = [atom for atom in times if atom not in walk.derived]
     sizes = {atom.size for atom in atoms}
+    _check_one_of_each(walk, atoms)
     if len(sizes) > 1:
         at_different_rates(walk, atoms)
         named = [
@@ -43,6 +44,25 @@ def time_axis(walk: Walk) -> Atom | None:
             "them the same number of steps, or compile them as two networks",
         )
     return atoms[0] if atoms else None
+
+
+def _check_one_of_each(walk: Walk, atoms: list[Atom]) -> None:
+    """An input has one axis of time: of two, one that was only taken for it is another."""
+    known: dict[str, Atom] = {}
+    for atom in atoms:
+        owner = atom.name.rpartition(" ")[0]
+        first = known.setdefault(owner, atom)
+        if first == atom or first not in walk.input_atoms or atom not in walk.input_atoms:
+            continue
+        label, message = f"input {owner!r}", f"has two axes of time, {first.size} and {atom.size}"
+        for each in (first, atom):
+            if each in walk.guessed and each.name not in walk.told:
+                raise RoleNeeded(label, message, each.name, "feature")
+        raise ModelError(
+            label,
+            f"{message}: layers go along one and along the other; only one is a sequence: "
+            "compile what goes along each as a network of its own",
+        )
 
 
 def is_timed(walk: Walk, view: View) -> bool:
@@ -99,7 +119,9 @@ def _role(walk: Walk, label: str, atom: Atom) -> str:
 
 def _meaning(walk: Walk, label: str, axis: Axis) -> str:
     roles = [walk.roles[atom] for atom in axis]
-    if roles[-1] == "feature" and "batch" not in roles:
+    if set(roles) == {"feature", "layer"}:
+        roles = ["feature"]
+    elif roles[-1] == "feature" and "batch" not in roles:
         roles = ["time", "feature"] if "time" in roles else ["feature"]
     elif roles[-1] == "time" and set(roles) == {"time", "feature"}:
         roles = ["feature", "time"]

@@ -203,6 +203,7 @@ def _input(walk: Walk, label: str, name: str) -> Value | None:
 def _model(graph: Graph, walk: Walk) -> Model:
     fill_masks(walk)
     settle_roles(walk)
+    walk.check_beside("graph", walk.beside)
     check_sequences(walk)
     views = {i.name: walk.values[i.name] for i in graph.inputs}
     sources = {

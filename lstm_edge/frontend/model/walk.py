@@ -195,7 +195,8 @@ class Walk:
     that of its input, and the same. repetitions: the steps of nodes `Repeat`. truths: tensors of 1
     for what is true and 0 for what is not. counts: tensor -> that of which it is the sum over the
     steps, of one number. masks: (tensor, its integers, what is 0 or 1 of them), tables that are
-    made at the end.
+    made at the end. beside: atoms of inputs of which nothing was known when a layer read vectors
+    beside them; none of them may count features later on.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -224,6 +225,7 @@ class Walk:
     truths: set[str] = field(default_factory=set)
     counts: dict[str, str] = field(default_factory=dict)
     masks: list[tuple[str, str, Callable[[Array], Array]]] = field(default_factory=list)
+    beside: set[Atom] = field(default_factory=set)
     told: dict[str, str] = field(default_factory=dict)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
     rates: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -262,6 +264,7 @@ class Walk:
             )
         for atom in axis:
             known = self.roles.setdefault(atom, role)
+            self.check_beside(node.label, (atom,))
             if known != role:
                 message = (
                     f"uses the model's {known} axis (of {'any size' if atom.open else atom.size}) "
@@ -292,6 +295,24 @@ class Walk:
                     cut = None if whole == atom else (whole.name, self.cuts[whole][0].size)
                     raise RoleNeeded(node.label, message, atom.name, role, cut)
                 raise self.taken_wrongly(node, (atom,), role, message)
+
+    def read_beside(self, view: View) -> None:
+        """Note that vectors of a view are read, of which its other axes are taken to be no part."""
+        inputs = (a for a in self.pieces(view.atoms) if a in self.input_atoms)
+        self.beside.update(a for a in inputs if a not in self.roles)
+
+    def check_beside(self, label: str, atoms: Iterable[Atom]) -> None:
+        """Start again where vectors have more axes than a layer knew that read them."""
+        for atom in atoms:
+            whole = self.cut_from.get(atom, atom)
+            if self.beside.isdisjoint((atom, whole)) or self.roles.get(atom) != "feature":
+                continue
+            message = (
+                f"takes an axis of {atom.size} for features, beside which vectors were read "
+                "without it; not supported: is a transpose or reshape missing?"
+            )
+            cut = None if whole == atom else (whole.name, self.cuts[whole][0].size)
+            raise RoleNeeded(label, message, atom.name, "feature", cut)
 
     def taken_wrongly(
         self, node: OnnxNode, atoms: Iterable[Atom], role: str, message: str

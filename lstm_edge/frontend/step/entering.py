@@ -39,10 +39,12 @@ class Entering:
         """
         self.trial: dict[str, npt.NDArray[np.float64]] | None = None
         """Numbers in the place of inputs, while a step is run on them."""
+        self._beside = set(walk.beside)
         self.again()
 
     def again(self) -> None:
         """Forget what was read, to read it once more."""
+        self.walk.beside = set(self._beside)
         self.leaves = Leaves()
         self.inputs: dict[int, str] = {}
         self.tensors: dict[str, str] = {}

@@ -10,7 +10,7 @@ import numpy as np
 from lstm_edge.frontend.model.axes import Axis, View, describe
 from lstm_edge.frontend.model.operators.across_time import softmax_over_time
 from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
-from lstm_edge.frontend.model.operators.grids import in_groups, is_part
+from lstm_edge.frontend.model.operators.grids import in_groups, is_part, take_for_features
 from lstm_edge.frontend.model.operators.masked import masked
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
@@ -56,6 +56,7 @@ def softmax(walk: Walk, node: OnnxNode) -> list[Value]:
     if role == "time":
         view = settled(walk, view)
         return [softmax_over_time(walk, view, node.label, node.op == "LogSoftmax")]
+    take_for_features(walk, node, view, over)
     if is_part(walk, view, walk.pieces(over)):
         return [_softmax_of_parts(walk, node, view, walk.pieces(over))]
     features = walk.draft.size(view.tensor)

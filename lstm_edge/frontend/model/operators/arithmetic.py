@@ -20,9 +20,10 @@ from lstm_edge.frontend.model.operators.features import (
     of_one_kind,
     reordered,
     require_features,
+    tell_features,
     usual_role,
 )
-from lstm_edge.frontend.model.operators.grids import is_part, repeated
+from lstm_edge.frontend.model.operators.grids import is_part, repeated, take_for_features
 from lstm_edge.frontend.model.operators.pending import combined, settled, spread
 from lstm_edge.frontend.model.operators.rates import on_one_clock
 from lstm_edge.frontend.model.operators.shifted import in_step
@@ -242,6 +243,7 @@ def along_features(
     if not axes:
         return numbers, view
     atoms = tuple(atom for k in axes for atom in walk.pieces(view.axes[k]))
+    take_for_features(walk, node, view, atoms)
     if is_part(walk, view, atoms) or (len(axes) > 1 and set(atoms) == set(grid_of(walk, view))):
         return spread(numbers, atoms, grid_of(walk, view)), view
     if len(axes) > 1:
@@ -263,10 +265,10 @@ def along(walk: Walk, node: OnnxNode, constant: Doubles, view: View) -> tuple[Do
     if is_part(walk, view, atoms):
         return numbers, atoms, view
     roles = {walk.roles.get(atom) for atom in atoms}
-    opened = len(view.axes) < 3 or axes != [len(view.axes) - 1]
+    opened = len(view.axes) < 3 or axes != [len(view.axes) - 1] or bool(grid_of(walk, view))
     raw = any(atom in walk.input_atoms and atom not in walk.roles for atom in atoms)
     if axes and not (raw and opened) and "time" not in roles and len(axes) == 1:
-        require_features(walk, node, view, view.axes[axes[0]])
+        tell_features(walk, node, view, view.axes[axes[0]])
     return numbers, atoms, view
 
 

@@ -48,7 +48,8 @@ def _as_in_input(walk: Walk, atoms: Axis) -> Axis:
 
 
 def size_known(walk: Walk, view: View) -> int:
-    """Features of the tensor behind a view; an input's are told by its axes."""
+    """Features of the tensor behind a view, to be read; an input's are told by its axes."""
+    walk.read_beside(view)
     if walk.draft.size(view.tensor) is None:
         walk.draft.features[view.tensor] = size_of(grid_of(walk, view))
     return walk.draft.size(view.tensor) or 0
@@ -87,8 +88,7 @@ def reordered(walk: Walk, view: View, wanted: Axis, source: str) -> View:
 def in_this_order(walk: Walk, view: View, places: list[int], source: str) -> str:
     """The vectors of a settled view with the features at `places` alone, each as often as there."""
     size_known(walk, view)
-    tensors = _parts(walk, view.tensor, _ranges((), len(places), (), places))
-    return walk.draft.concat(tensors, source)
+    return _of_ranges(walk, view.tensor, _ranges((), len(places), (), places), source)
 
 
 def _is_long(walk: Walk, atom: Atom) -> bool:
@@ -132,6 +132,7 @@ def guess(walk: Walk, atoms: Axis, role: str) -> None:
     unknown = [atom for atom in atoms if atom in walk.input_atoms and atom not in walk.roles]
     walk.roles.update(dict.fromkeys(unknown, role))
     walk.guessed.update(unknown)
+    walk.check_beside("graph", unknown)
 
 
 def guess_time(walk: Walk, axes: Sequence[Axis]) -> None:
@@ -212,6 +213,12 @@ def tiled(walk: Walk, node: OnnxNode, view: View, k: int, count: int) -> View:
 
 def require_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
     """Record that `node` reads `axis` as the feature vectors, whole and in order."""
+    tell_features(walk, node, view, axis)
+    walk.read_beside(view)
+
+
+def tell_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
+    """Record that `axis` has the feature vectors, whole and in order, which nothing reads yet."""
     atoms = walk.pieces(axis)
     if not view.grid:
         walk.assign(node, axis, "feature")
@@ -244,7 +251,7 @@ def select(walk: Walk, view: View, axis: int, wanted: list[int], keep: bool) -> 
         return None
     inner = grid[at + len(atoms) :]
     size_known(walk, view)
-    tensor = _of_ranges(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted))
+    tensor = _of_ranges(walk, view.tensor, _ranges(grid[:at], size_of(atoms), inner, wanted), "")
     new = walk.new_axis("selected", len(wanted), "layer" if inner else "feature")
     left: Axis = (*grid[:at], *new, *inner)
     alone = len(left) < 2 and all(walk.roles[atom] == "feature" for atom in left)
@@ -266,14 +273,14 @@ def _ranges(outer: Axis, size: int, inner: Axis, wanted: list[int]) -> list[tupl
     return result
 
 
-def _of_ranges(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> str:
+def _of_ranges(walk: Walk, tensor: str, ranges: list[tuple[int, int]], source: str) -> str:
     """The vector that `ranges` of a tensor's features are: of many parts a layer puts it together,
     whose code is a loop.
     """
     if len(ranges) <= MANY_PARTS or walk.draft.producer(tensor) is None:
-        return walk.draft.concat(_parts(walk, tensor, ranges), "")
+        return walk.draft.concat(_parts(walk, tensor, ranges), source)
     units = [k for begin, end in ranges for k in range(begin, end)]
-    return walk.draft.layer("ordered", ordered(units), tensor, len(units), {}, "")["y"]
+    return walk.draft.layer("ordered", ordered(units), tensor, len(units), {}, source)["y"]
 
 
 def _parts(walk: Walk, tensor: str, ranges: list[tuple[int, int]]) -> tuple[str, ...]:

@@ -21,6 +21,13 @@ def is_part(walk: Walk, view: View, atoms: Axis) -> bool:
     return bool(atoms) and set(atoms) < set(grid_of(walk, view))
 
 
+def take_for_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
+    """Take an axis of an input for features where another one is told to be one of them."""
+    raw = tuple(a for a in walk.pieces(axis) if a in walk.input_atoms and a not in walk.roles)
+    if raw and grid_of(walk, view):
+        walk.assign(node, raw, "feature")
+
+
 def in_groups(
     walk: Walk, node: OnnxNode, view: View, atoms: Axis, run: Callable[[str], str]
 ) -> View:

@@ -69,7 +69,7 @@ def concat(walk: Walk, node: OnnxNode) -> list[Value]:
     sure = _joins_features(walk, node, parts, axis)
     inner = [_inner_atoms(walk, node, part, axis, sure) for part in parts]
     if any([a.size for a in rest] != [a.size for a in inner[0]] for rest in inner):
-        raise _refused(node, parts, axis)
+        raise _refused(walk, node, parts, axis)
     for part, rest in zip(parts, inner, strict=True):
         _check_size(walk, node, part, size_of(part.axes[axis]) * size_of(rest))
     tensor = walk.draft.concat([part.tensor for part in parts], node.label)
@@ -177,16 +177,19 @@ def _inner_atoms(walk: Walk, node: OnnxNode, part: View, axis: int, sure: bool) 
     atoms_of = walk.pieces(part.atoms)
     unknown = not (sure or grid) and any(walk.roles.get(atom) is None for atom in atoms_of)
     if grid[: len(atoms)] != atoms or unknown:
-        raise _refused(node, (part,), axis)
+        raise _refused(walk, node, (part,), axis)
     return grid[len(atoms) :]
 
 
-def _refused(node: OnnxNode, parts: tuple[View, ...], axis: int) -> ModelError:
-    return node.error(
+def _refused(walk: Walk, node: OnnxNode, parts: tuple[View, ...], axis: int) -> ModelError:
+    message = (
         f"joins {' and '.join(describe(p.axes) for p in parts[:4])} along axis {axis}: only "
         "features, the states of several layers or directions, and steps with constants beside "
         "them can be joined; compile what is before it and what is after as two networks"
     )
+    atoms = (atom for part in parts for atom in walk.pieces(part.axes[axis]))
+    steps = [atom for atom in atoms if walk.roles.get(atom) == "time"]
+    return walk.taken_wrongly(node, steps, "feature", message)
 
 
 def _check_size(walk: Walk, node: OnnxNode, part: View, size: int) -> None:

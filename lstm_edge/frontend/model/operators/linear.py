@@ -19,7 +19,7 @@ from lstm_edge.frontend.model.operators.features import (
     size_known,
     usual_role,
 )
-from lstm_edge.frontend.model.operators.grids import is_part
+from lstm_edge.frontend.model.operators.grids import is_part, take_for_features
 from lstm_edge.frontend.model.operators.inner import at_each_place
 from lstm_edge.frontend.model.operators.pending import fold_pending, foldable, resolved, settled
 from lstm_edge.frontend.model.operators.steps import PICKED, side_by_side
@@ -74,13 +74,6 @@ def _swap(axes: Axes) -> Axes:
     return axes if len(axes) < 2 else (*axes[:-2], axes[-1], axes[-2])
 
 
-def _take_for_features(walk: Walk, node: OnnxNode, view: View, axis: Axis) -> None:
-    """Take an axis of an input for features where another one is told to be one of them."""
-    raw = tuple(a for a in walk.pieces(axis) if a in walk.input_atoms and a not in walk.roles)
-    if raw and grid_of(walk, view):
-        walk.assign(node, raw, "feature")
-
-
 def contract(
     walk: Walk, node: OnnxNode, view: View, weights: Doubles, bias: Doubles | None
 ) -> View:
@@ -101,7 +94,7 @@ def contract(
         last = view.axes[-1]
     flat = any(walk.roles.get(atom) == "time" for atom in last) or _is_flat(walk, view)
     offsets = np.zeros(units) if bias is None else bias
-    _take_for_features(walk, node, view, last)
+    take_for_features(walk, node, view, last)
     of_places = is_part(walk, view, walk.pieces(last)) or (not last and bool(grid_of(walk, view)))
     if not flat and of_places:
         return at_each_place(walk, node, view, walk.pieces(last), weights.T, offsets)

@@ -73,11 +73,12 @@ def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
     own, other = (outer[most - n :] + i for n, i in zip((rank, weights.ndim), inner, strict=True))
     made = weighed(walk, node, view, own, (weights, other), outer + "mn")
     if made is None:
-        raise ModelError(
-            node.label,
+        message = (
             f"multiplies {describe(view.axes)} by weights of shape {list(weights.shape)}, which "
-            "are others for each step or row; use a layer for each",
+            "are others for each step or row; use a layer for each"
         )
+        steps = [atom for atom in walk.pieces(summed) if walk.roles.get(atom) == "time"]
+        raise walk.taken_wrongly(node, steps, "feature", message)
     return [made]
 
 

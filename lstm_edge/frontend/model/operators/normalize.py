@@ -17,9 +17,10 @@ from lstm_edge.frontend.model.operators.features import (
     guess,
     places_of,
     require_features,
+    tell_features,
     usual_role,
 )
-from lstm_edge.frontend.model.operators.grids import in_groups, is_part
+from lstm_edge.frontend.model.operators.grids import in_groups, is_part, take_for_features
 from lstm_edge.frontend.model.operators.join import axis_of
 from lstm_edge.frontend.model.operators.pending import fit_steps, settled
 from lstm_edge.frontend.model.operators.reduce import over_axes
@@ -62,6 +63,7 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
         return [scaled(walk, node, view, one[0], one[1], walk.pieces(view.axes[axis]))]
     over = tuple(atom for one in view.axes[axis:last] for atom in one)
     shape, atoms = view.shape[axis:last], walk.pieces(over)
+    take_for_features(walk, node, view, over)
     if is_part(walk, view, atoms):
         run = _normalization(walk, node, epsilon, shape, None)
         return [in_groups(walk, node, view, atoms, run)]
@@ -215,7 +217,7 @@ def batch_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     several = is_part(walk, view, atoms) or (not atoms and bool(grid_of(walk, view)))
     if several or any(walk.roles.get(atom) == "time" for atom in atoms):
         return [scaled(walk, node, view, scale, offset - mean * scale, atoms)]
-    require_features(walk, node, view, view.axes[1])
+    tell_features(walk, node, view, view.axes[1])
     return [scaled(walk, node, view, scale, offset - mean * scale)]
 
 

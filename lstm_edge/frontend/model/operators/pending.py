@@ -71,6 +71,7 @@ def resolved(walk: Walk, view: View) -> View:
             view.pending,
             "has constants that differ from row to row of the batch; export with a batch of 1",
         )
+    walk.read_beside(view)
     grid = grid_of(walk, view)
     unknown = [atom for atom in along if atom not in time and atom not in grid]
     if unknown:

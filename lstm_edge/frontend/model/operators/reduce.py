@@ -10,7 +10,12 @@ import numpy.typing as npt
 
 from lstm_edge.frontend.model.axes import Axis, View, describe, several, size_of
 from lstm_edge.frontend.model.operators.arithmetic import scaled
-from lstm_edge.frontend.model.operators.features import grid_of, require_features, usual_role
+from lstm_edge.frontend.model.operators.features import (
+    grid_of,
+    guess_inner,
+    require_features,
+    usual_role,
+)
 from lstm_edge.frontend.model.operators.grids import in_groups, is_part, without
 from lstm_edge.frontend.model.operators.inner import at_each_place
 from lstm_edge.frontend.model.operators.linear import contract, dense_layer
@@ -75,7 +80,7 @@ def over_axes(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: boo
     for k in axes[::-1]:
         if not view.axes[k]:
             continue
-        role = usual_role(walk, view, k, vectors=True)
+        role = _role(walk, view, k)
         if any(atom in walk.guessed for atom in walk.pieces(view.axes[k])):
             for other in range(len(view.axes)):
                 usual_role(walk, view, other)
@@ -97,6 +102,15 @@ def over_axes(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: boo
     if keep:
         return view
     return replace(view, axes=tuple(a for k, a in enumerate(view.axes) if k not in axes))
+
+
+def _role(walk: Walk, view: View, k: int) -> str:
+    """The role of an axis that goes; features of an input of four axes where nothing has told."""
+    role = usual_role(walk, view, k, vectors=True)
+    if role:
+        return role
+    guess_inner(walk, walk.pieces(view.axes[k]))
+    return walk.role(walk.pieces(view.axes[k]))
 
 
 ALIKE = ("mean", "max", "min")

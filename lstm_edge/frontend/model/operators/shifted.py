@@ -112,24 +112,37 @@ def _earlier(walk: Walk, tensor: str, count: int) -> str | None:
     """A tensor that runs `count` ticks earlier: its vectors from `count` on are those of `tensor`
     from 0 on. None where what it is made of is not there yet.
     """
-    draft = walk.draft
-    node = draft.producer(tensor)
-    window = _range(node)
-    if node is None:
-        return None
-    if window is not None and is_a(node, Layer):
-        if window.kernel - 1 - window.left < count:
-            return None
-        sight = replace(window, left=window.left + count)
-        return over_window(draft, node.op.cell, node.inputs["x"], sight, node.source)
-    moved = {name: _earlier(walk, t, count) for name, t in node.inputs.items()}
-    if any(t is None for t in moved.values()) or not _is_plain(node):
-        return None
-    inputs = {name: t for name, t in moved.items() if t is not None}
-    outputs = {name: draft.copy_of(t) for name, t in node.outputs.items()}
-    draft.nodes.append(replace(node, inputs=inputs, outputs=outputs))
-    made = dict(zip(node.makes, outputs.values(), strict=True))
-    return made[tensor]
+    draft, moved = walk.draft, dict[str, str]()
+    for node in _moving(walk, tensor, count):
+        window = _range(node)
+        if window is not None and is_a(node, Layer):
+            sight = replace(window, left=window.left + count)
+            x = node.inputs["x"]
+            moved[node.outputs["y"]] = over_window(draft, node.op.cell, x, sight, node.source)
+            continue
+        inputs = {name: moved[t] for name, t in node.inputs.items()}
+        outputs = {name: draft.copy_of(t) for name, t in node.outputs.items()}
+        draft.nodes.append(replace(node, inputs=inputs, outputs=outputs))
+        moved.update(zip(node.makes, outputs.values(), strict=True))
+    return moved.get(tensor)
+
+
+def _moving(walk: Walk, tensor: str, count: int) -> list[Node[Work]]:
+    """The nodes that have to run `count` ticks earlier for a tensor to do so, in their order; none
+    where one of them cannot.
+    """
+    found, left = dict[str, Node[Work]](), [tensor]
+    while left:
+        node = walk.draft.producer(left.pop())
+        window = _range(node)
+        if node is None or (window is None and not _is_plain(node)):
+            return []
+        if window is not None and window.kernel - 1 - window.left < count:
+            return []
+        if node.makes[0] not in found:
+            found[node.makes[0]] = node
+            left += node.reads if window is None else ()
+    return [node for node in walk.draft.nodes if node.makes[0] in found]
 
 
 def _is_plain(node: Node[Work]) -> bool:

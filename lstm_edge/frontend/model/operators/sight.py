@@ -62,10 +62,15 @@ def inner_axis(walk: Walk, node: OnnxNode, view: View, kernel: list[int]) -> int
     inner = [k for k in moving if {walk.roles.get(a) for a in atoms[k]} & INNER]
     time = [k for k in moving if any(walk.roles.get(a) == "time" for a in atoms[k])]
     if len(inner) > 1 or len(moving) - len(inner) > 1 + (not inner):
-        raise node.error(
+        message = (
             f"moves over several axes of each step in {describe(view.axes)} with a kernel "
             f"{kernel}; only one beside time is supported: a network for images needs another tool"
         )
+        taken = [a for a in walk.pieces(view.axes[1]) if walk.roles.get(a) not in INNER]
+        error = walk.taken_wrongly(node, taken, "feature", message)
+        if isinstance(error, RoleNeeded):
+            raise error
+        raise walk.taken_wrongly(node, [a for k in inner for a in atoms[k]], "time", message)
     if not inner and len(moving) == 1 and len(walk.pieces(view.axes[0])) > 1:
         inner = [k for k in moving if k not in time]  # each row of the batch has steps of its own
     if inner or len(moving) < 2:

@@ -113,10 +113,10 @@ def _inside(
     """
     time, batch, features = axes
     inner, outer = (time, batch) if along else (batch, time)
+    if along and walk.draft.roots[view.tensor] is None:
+        check_guess(walk, node, walk.pieces(inner))
     if along and not any(walk.roles.get(a) in (None, "time") for a in walk.pieces(outer)):
         walk.assign(node, outer, "batch")
-        if walk.draft.roots[view.tensor] is None:
-            check_guess(walk, node, walk.pieces(inner))
     else:
         walk.guessed.update(a for a in walk.pieces(outer) if a not in walk.roles)
         walk.assign(node, outer, "time")
