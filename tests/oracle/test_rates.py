@@ -229,34 +229,6 @@ def _depends(program: Program, inputs: Arrays, tick: int) -> bool:
     return any(not np.array_equal(found[name], again[name]) for name in found)
 
 
-@pytest.mark.parametrize(
-    ("mode", "words"), [("linear", "interpolates between a step and the next"), ("cubic", "mode")]
-)
-def test_interpolation_is_refused_by_name(mode: str, words: str, tmp_path: Path) -> None:
-    nodes, outputs, arrays = resized()
-    resize = next(n for n in nodes if n.op_type == "Resize")
-    nodes[nodes.index(resize)] = node("Resize", "bc - scales", "u", mode=mode)
-    arrays = {**arrays, "at0": np.array([0]), "at1": np.array([1])}
-    made = graph(nodes, {"a": (1, FAST, A), "b": (1, SLOW, B)}, outputs, arrays)
-    with pytest.raises(ModelError, match=words):
-        load(saved(made, tmp_path), name="net")
-
-
-@pytest.mark.parametrize("mode", ["nearest", "linear"])
-def test_steps_of_a_computed_sequence_are_not_repeated(mode: str, tmp_path: Path) -> None:
-    slow, arrays = gru("b", "s", B)
-    nodes = [*slow, turned("s", "sc"), node("Resize", "sc - scales", "u", mode=mode)]
-    nodes += [turned("u", "h"), node("Concat", "a h", "y", axis=2)]
-    arrays |= {
-        "scales": np.array([1, 1, K], np.float32),
-        "at0": np.array([0]),
-        "at1": np.array([1]),
-    }
-    made = graph(nodes, {"a": (1, FAST, A), "b": (1, SLOW, B)}, ("y",), arrays)
-    with pytest.raises(ModelError, match="a model of its own, and make the longer sequence"):
-        load(saved(made, tmp_path), name="net")
-
-
 def test_open_lengths_tell_no_rate(tmp_path: Path) -> None:
     nodes, outputs, arrays = plain(K, (0, 0))
     arrays = {**arrays, "at0": np.array([0]), "at1": np.array([1])}

@@ -35,11 +35,10 @@ from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Floats
-from lstm_edge.layers.inner import CONV, Inner, convolution, padded, pooling
+from lstm_edge.layers.inner import CONV, Inner, convolution, pooling
 from lstm_edge.layers.window import LOWEST, average_pool, kept, max_pool
 
 Doubles = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 def channels_last(walk: Walk, node: OnnxNode, view: View, inner: Axis, channels: Axis) -> View:
@@ -161,25 +160,6 @@ def _view_after(
         return made
     other = inner.positions > 1
     return in_sight(walk, node, made, seen.sight.axis, seen.sight, other)
-
-
-def placed(walk: Walk, view: View, axis: int, places: Ints, number: float, source: str) -> View:
-    """A settled view with other places along an axis of features: those that it had at `places`,
-    and `number` where that is -1.
-    """
-    atoms, grid = walk.pieces(view.axes[axis]), grid_of(walk, view)
-    size_known(walk, view)
-    at = next((k for k in range(len(grid)) if grid[k : k + len(atoms)] == atoms), 0)
-    before, behind = grid[:at], grid[at + len(atoms) :]
-    numbers = np.arange(size_of(grid)).reshape(size_of(before), -1, size_of(behind))
-    every = np.where(places[None, :, None] < 0, -1, numbers[:, np.maximum(places, 0)])
-    units = [int(k) for k in every.ravel()]
-    cell = padded(units, size_of(grid), number)
-    made = walk.draft.layer(cell.name, cell, view.tensor, len(units), {}, source)
-    new = walk.new_axis("padded", len(places), "feature")
-    walk.ranges.update((atom, old) for atom in new for old in atoms[:1])
-    grid = several((*before, *new, *behind))
-    return replace(view.with_axis(axis, new), tensor=made["y"], grid=grid)
 
 
 def pool_inside(walk: Walk, node: OnnxNode, view: View, kernel: list[int], axis: int) -> View:

@@ -12,8 +12,8 @@ from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.convolution import over_window
 from lstm_edge.frontend.model.operators.features import align, usual_role
 from lstm_edge.frontend.model.operators.grids import is_part
-from lstm_edge.frontend.model.operators.inner import placed
 from lstm_edge.frontend.model.operators.pending import settled
+from lstm_edge.frontend.model.operators.places import placed
 from lstm_edge.frontend.model.operators.shifted import (
     before_constant,
     behind_constant,

@@ -52,19 +52,28 @@ def repeated_steps(walk: Walk, node: OnnxNode, view: View, axis: int, times: int
     atoms = walk.pieces(view.axes[axis])
     if len(atoms) != 1 or times < 2:
         return None
-    size = atoms[0].size * times
-    alike = [a for a in walk.input_atoms if a.size == size and a not in walk.derived]
-    fast = next((a for a in alike if walk.roles.get(a) in (None, "time")), None)
+    fast = fastest(walk, atoms[0].size * times)
     if fast is None or view.pending:
         return None
     if view.tensor in walk.slow and walk.slow[view.tensor][1] == times:
-        if walk.roles.get(fast) is None:
-            walk.roles[fast] = "time"
-            walk.guessed.add(fast)
+        take_for_time(walk, fast)
         return replace(view.with_axis(axis, (fast,)), tensor=walk.slow[view.tensor][0])
     if atoms[0] in walk.input_atoms and walk.draft.producer(view.tensor) is None:
         raise RateNeeded(node.label, "repeats steps", _place(walk, atoms[0]), times)
     return None
+
+
+def fastest(walk: Walk, size: int) -> Atom | None:
+    """The axis of an input's `size` steps that come one by one, as far as an operator told."""
+    alike = [a for a in walk.input_atoms if a.size == size and a not in walk.derived]
+    return next((a for a in alike if walk.roles.get(a) in (None, "time")), None)
+
+
+def take_for_time(walk: Walk, atom: Atom) -> None:
+    """An axis that must be that of steps where no operator has told."""
+    if walk.roles.get(atom) is None:
+        walk.roles[atom] = "time"
+        walk.guessed.add(atom)
 
 
 def at_different_rates(walk: Walk, times: Sequence[Atom]) -> None:
@@ -89,8 +98,8 @@ def repeats(wanted: Sequence[int], size: int) -> int:
 
 
 def on_one_clock(walk: Walk, views: Sequence[View], source: str) -> tuple[View, ...]:
-    """Sequences of one length, of which those of slow inputs alone wait for the others: each held
-    vector is read at the tick at which the others are there.
+    """Sequences of one length, where there are slow inputs: the others wait for the last of them.
+    Each held vector is read at the tick at which the others are there.
     """
     draft = walk.draft
     if not walk.slow or not all(draft.roots[view.tensor] for view in views):
@@ -101,7 +110,10 @@ def on_one_clock(walk: Walk, views: Sequence[View], source: str) -> tuple[View, 
     for view, clock in zip(views, clocks, strict=True):
         moved = None
         if clock != late and clock.stride == late.stride:
-            moved = _moved(walk, view.tensor, late.first - clock.first, late.extra - clock.extra)
+            ticks, extra = late.first - clock.first, late.extra - clock.extra
+            moved = _moved(walk, view.tensor, ticks, extra)
+            if moved is None and ticks == extra and ticks % clock.stride == 0:
+                moved = _later(walk, view.tensor, ticks // clock.stride, source)
         result.append(view if moved is None else replace(view, tensor=moved))
     return tuple(result)
 
@@ -135,9 +147,12 @@ def _moved(walk: Walk, tensor: str, ticks: int, extra: int) -> str | None:
         for t in slow
     }
     moved = _rebuilt(walk.draft, tensor, made)
-    if not whole:
-        return moved
-    return over_window(walk.draft, delayed(), moved, Window(whole + 1, 1, 0, whole), "")
+    return _later(walk, moved, whole, "") if whole else moved
+
+
+def _later(walk: Walk, tensor: str, steps: int, source: str) -> str:
+    """The same sequence so many of its steps later."""
+    return over_window(walk.draft, delayed(), tensor, Window(steps + 1, 1, 0, steps), source)
 
 
 def _slow_inputs(walk: Walk, tensor: str) -> tuple[str, ...] | None:
@@ -164,13 +179,3 @@ def _rebuilt(draft: Draft, tensor: str, made: dict[str, str]) -> str:
     draft.nodes.append(copy)
     made.update(zip(node.outputs.values(), outputs.values(), strict=True))
     return made[tensor]
-
-
-def check_interpolation(node: OnnxNode, mode: str) -> None:
-    """Refuse what needs the next vector of a sequence before it comes."""
-    if mode != "nearest":
-        raise node.error(
-            f"attribute mode = {mode!r} interpolates between a step and the next one, which comes "
-            "later; use nearest, which holds a step until then, or make the interpolated sequence "
-            "an input"
-        )

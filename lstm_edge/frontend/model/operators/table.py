@@ -25,6 +25,7 @@ from lstm_edge.frontend.model.operators import (
     named_axes,
     normalize,
     pad,
+    resize,
     select,
     spectrum,
     steps_by_number,
@@ -103,7 +104,7 @@ OPERATORS: Mapping[str, Operator] = {
         upsample.conv_transpose, f"{_WINDOW} group output_padding output_shape"
     ),
     "Resize": _operator(
-        upsample.resize,
+        resize.resize,
         "antialias axes coordinate_transformation_mode cubic_coeff_a mode nearest_mode "
         "extrapolation_value exclude_outside keep_aspect_ratio_policy",
     ),

@@ -1,0 +1,222 @@
+"""Resize, nearest or linear: other places of an inner axis of each step, other steps of a sequence.
+
+Linear steps between vectors that are held, those of a slow input, are what was held on average
+around each step. Of any other sequence all steps are kept, and each new step is the sum of all of
+them times its row of a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend.model.axes import View, describe
+from lstm_edge.frontend.model.convolution import over_window
+from lstm_edge.frontend.model.operators.across_time import all_steps, steps_of
+from lstm_edge.frontend.model.operators.attention import MOST_PRODUCTS
+from lstm_edge.frontend.model.operators.features import guess, guess_time, size_known
+from lstm_edge.frontend.model.operators.neighbours import (
+    COORDINATES,
+    HALF_PIXEL,
+    Neighbours,
+    Resizing,
+    neighbours,
+)
+from lstm_edge.frontend.model.operators.pending import settled, settled_along
+from lstm_edge.frontend.model.operators.places import between, placed
+from lstm_edge.frontend.model.operators.rates import (
+    fastest,
+    repeated_steps,
+    repeats,
+    take_for_time,
+)
+from lstm_edge.frontend.model.operators.sight import INNER, other_axis
+from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Value, Walk
+from lstm_edge.ir.clock import Window
+from lstm_edge.layers.attention import contraction
+from lstm_edge.layers.embedding import embedding
+from lstm_edge.layers.over_time import numbered
+from lstm_edge.layers.resized import between_held
+
+MOST_TAPS = 32
+"""Steps of which a mean is made at each step; of more the table is cheaper."""
+
+
+def resize(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Each axis that gets another size, one after the other."""
+    view = node.view(0)
+    wanted = _wanted(node, view)
+    _check_form(node, view, wanted)
+    for k, resizing in enumerate(wanted):
+        if resizing.stays:
+            continue
+        _find_role(walk, view, k)
+        atoms = walk.pieces(view.axes[k])
+        roles = {walk.roles.get(a) for a in atoms}
+        if atoms and roles <= INNER:
+            view = _places(walk, node, view, k, resizing)
+        elif roles == {"time"}:
+            view = _steps(walk, node, view, k, resizing)
+        else:
+            message = (
+                f"makes {resizing.count} places of axis {k} of {describe(view.axes)}, which counts "
+                "neither steps nor numbers of each step; resize one of these"
+            )
+            error = other_axis(walk, node, atoms, message)
+            raise (
+                error
+                if isinstance(error, RoleNeeded)
+                else walk.need_size(node, atoms, resizing.count, message)
+            )
+    return [view]
+
+
+def _wanted(node: OnnxNode, view: View) -> list[Resizing]:
+    """What becomes of each axis: by sizes, or by scales; of some axes, or of all."""
+    sizes, scales = node.integers(3, "sizes"), node.weights(2, "scales")
+    given = sizes if sizes is not None else [] if scales is None else scales.tolist()
+    rank = len(view.axes)
+    axes = [k % rank for k in node.attributes.get("axes") or range(rank)]
+    if len(given) != len(axes) or min(given, default=1) <= 0:
+        raise node.error(
+            f"resizes {describe(view.axes)} to {given}, expected a size or a scale above 0 for "
+            "each axis",
+        )
+    found = [Resizing(n, n, 1.0) for n in view.shape]
+    for k, number in zip(axes, given, strict=True):
+        size = view.shape[k]
+        count = int(number) if sizes is not None else int(np.float32(number) * np.float32(size))
+        scale = count / size if sizes is not None else float(number)
+        if count < 1:
+            raise node.error(f"leaves nothing of axis {k} of {describe(view.axes)}")
+        found[k] = Resizing(size, count, scale)
+    return found
+
+
+def _check_form(node: OnnxNode, view: View, wanted: list[Resizing]) -> None:
+    """Refuse other ways to resize than nearest and linear."""
+    mode = node.attributes.get("mode", "nearest")
+    counts = [resizing.count for resizing in wanted]
+    coordinates = node.attributes.get("coordinate_transformation_mode", "half_pixel")
+    if mode not in ("nearest", "linear"):
+        raise node.error(
+            f"resizes {describe(view.axes)} to {counts}, mode {mode!r}; only nearest and linear "
+            "are supported: use one of these, or make the longer sequence an input"
+        )
+    if coordinates not in COORDINATES:
+        raise node.error(
+            f"attribute coordinate_transformation_mode = {coordinates!r} is not supported; export "
+            f"one of {', '.join(COORDINATES)}"
+        )
+    others = {"antialias": 0, "keep_aspect_ratio_policy": "stretch"}
+    for name, usual in others.items():
+        if node.attributes.get(name, usual) != usual:
+            raise node.error(
+                f"attribute {name} = {node.attributes[name]!r} is not supported; export {usual!r}"
+            )
+    if mode == "nearest" and not all(resizing.times for resizing in wanted):
+        raise node.error(
+            f"resizes {describe(view.axes)} to {counts}, mode nearest; only whole multiples are "
+            "supported, of which each place is there as often as the others: use mode linear, or "
+            "a Gather of the places"
+        )
+
+
+def _find_role(walk: Walk, view: View, k: int) -> None:
+    """Of axes of an input of which nothing is known: behind batch and channels comes time, or two
+    axes of which one is that.
+    """
+    if len(view.axes) == 3 and k == 2:
+        guess(walk, walk.pieces(view.axes[k]), "time")
+    elif len(view.axes) == 4 and k >= 2:
+        guess_time(walk, view.axes[2:])
+    for j, axis in enumerate(view.axes if k > 1 else ()):
+        if j != k:
+            guess(walk, walk.pieces(axis), "feature" if j else "batch")
+
+
+def _places(walk: Walk, node: OnnxNode, view: View, k: int, resizing: Resizing) -> View:
+    """Other places of an inner axis."""
+    found = neighbours(node, resizing)
+    view = settled(walk, view)
+    if found.alone:
+        return placed(walk, view, k, found.low, 0.0, node.label)
+    return between(walk, view, k, found, node.label)
+
+
+def _steps(walk: Walk, node: OnnxNode, view: View, k: int, resizing: Resizing) -> View:
+    """Other steps of a sequence: of a slow input, or of any other of known length."""
+    found = neighbours(node, resizing)
+    view = settled_along(walk, view, k)
+    times = resizing.times
+    whole = not found.alone or repeats(found.low.tolist(), resizing.size) == times
+    held = repeated_steps(walk, node, view.plain, k, times) if times and whole else None
+    if held is None:
+        return _of_all(walk, node, settled(walk, view), k, found)
+    sight = None if found.alone else _around(node, times)
+    if sight is None and not found.alone:
+        return _of_all(walk, node, settled(walk, view), k, found)
+    tensor = held.tensor
+    if sight is not None:
+        walk.fix_time(node)
+        cell = between_held(times, sight.left, sight.right, resizing.count)
+        tensor = over_window(walk.draft, cell, tensor, sight, node.label)
+    return replace(view.with_axis(k, held.axes[k]), tensor=tensor)
+
+
+def _around(node: OnnxNode, times: int) -> Window | None:
+    """What a step sees of vectors that are held for `times` steps: the shares of both neighbours
+    are those of the steps for which they were held there. None where that depends on the step.
+    """
+    if times > MOST_TAPS:
+        return None
+    if node.attributes.get("coordinate_transformation_mode", "half_pixel") in HALF_PIXEL:
+        left = right = times // 2
+    elif node.attributes["coordinate_transformation_mode"] == "asymmetric":
+        left, right = 0, times - 1
+    else:
+        return None
+    return Window(left + right + 1, 1, left, right)
+
+
+def _of_all(walk: Walk, node: OnnxNode, view: View, k: int, found: Neighbours) -> View:
+    """Each new step of a sequence as the sum of all its steps, times their shares."""
+    (time,) = walk.pieces(view.axes[k])
+    draft, label, count = walk.draft, node.label, len(found.low)
+    if time.open:
+        raise node.error(
+            f"makes other steps of {describe(view.axes)}, of which the length is not known; give "
+            "it with --steps"
+        )
+    features = size_known(walk, view)
+    if time.size * features > MOST_PRODUCTS:
+        raise _too_long(node, view, time.size * features)
+    whole = all_steps(walk, node, view)
+    fast = fastest(walk, count)
+    if fast is not None:
+        take_for_time(walk, fast)
+    new, over, root = steps_of(walk, node, count)
+    ids = draft.layer(
+        "step", numbered(count), whole.tensor, 1, {}, label, reverse=None, over=over, follows=root
+    )["y"]
+    walk.limits[ids] = count
+    table = {"E": np.ascontiguousarray(found.matrix(time.size), np.float32)}
+    shares = draft.layer("by_step", embedding(), ids, time.size, table, label)["y"]
+    numbers = np.arange(time.size * features).reshape(time.size, features)
+    left = np.tile(np.arange(time.size), features).tolist()
+    sizes = time.size, time.size * features
+    cell, params = contraction(left, numbers.T.ravel().tolist(), time.size, sizes)
+    made = draft.layer(
+        "interpolated", cell, shares, features, params, label, more={"y": whole.tensor}
+    )
+    return replace(view.with_axis(k, (new,)), tensor=made["y"])
+
+
+def _too_long(node: OnnxNode, view: View, count: int) -> ModelError:
+    return node.error(
+        f"makes each step of {describe(view.axes)} of all of them, {count} numbers, more than "
+        f"{MOST_PRODUCTS}; make the sequence or its features fewer, or compile what is before and "
+        "what is after as two networks"
+    )
