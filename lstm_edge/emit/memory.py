@@ -130,7 +130,8 @@ def allocate(program: Program, selection: Selection, port_names: Mapping[str, st
     states = plan.states()
     plan.ports()
     plan.operands()
-    scratch = plan.scratch()
+    held, scratch = plan.between_phases()
+    states = (*states, *held)
     plan.parts()
     members = [member.name for member in (*states, *scratch)]
     assert len(members) == len(set(members)), members
@@ -264,8 +265,9 @@ class _Plan:
             if port.name not in copied:
                 self.write.setdefault(port.value, []).append(self.outputs[port.name])
 
-    def scratch(self) -> tuple[Member, ...]:
-        """Values that one phase leaves for another and that have no other home.
+    def between_phases(self) -> tuple[tuple[Member, ...], tuple[Member, ...]]:
+        """Values that one phase leaves for another and that have no other home: those that are read
+        more often than they are made, which stay as states do, and the others.
 
         Of a sequence that several sweeps need, every step is kept.
         """
@@ -298,7 +300,20 @@ class _Plan:
             home = Home(f"state->{member.name}", member.ctype, 0, length if whole else 0)
             self.read[value] = home
             self.write.setdefault(value, []).append(home)
-        return tuple(found.values())
+        stays = self._read_later()
+        states = tuple(member for name, member in found.items() if name in stays)
+        return states, tuple(member for name, member in found.items() if name not in stays)
+
+    def _read_later(self) -> frozenset[str]:
+        """Values that phases of their sweep read more often than they are made."""
+        made = self.program.clock_of
+        return frozenset(
+            name
+            for phase in self.schedule.phases
+            for name in (*phase.loads, *phase.scalars, *phase.whole)
+            if name in made and made[name][0] == phase.sweep
+            if made[name][1].stride != phase.clock.stride
+        )
 
     def parts(self) -> None:
         """Parts of a concat are written inside it, too."""

@@ -74,5 +74,14 @@ class Clock:
         first = self.first + self.stride * (window.kernel - 1 - window.left)
         return Clock(first, self.stride * window.stride, self.filling(window).extra)
 
+    def held(self, times: int, steps: int) -> Clock:
+        """When each vector of this clock is there for `times` steps, in a sequence of `steps`: from
+        its own tick on, the last one as long as the others.
+        """
+        stride, count = self.stride // times, self.length.of(steps) * times
+        usual = count == -(-steps // stride)
+        behind = self.first if usual else self.first + stride * count - steps
+        return Clock(self.first, stride, behind)
+
 
 EVERY_TICK = Clock()

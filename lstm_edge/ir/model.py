@@ -95,6 +95,8 @@ class Layer:
     sequence anew; a vector, and no input of the cell. over: of a layer that reads no sequence and
     makes one, the length of it. along: positions of an inner axis that the states go along within
     each step, in place of steps: each position begins with what the one before made of them.
+    times: of a layer that gives what it reads, of which each vector comes at so many times as many
+    steps, how many steps of its own each one is there.
     """
 
     cell: Cell
@@ -106,6 +108,7 @@ class Layer:
     begins: Mapping[str, str] = field(default_factory=dict)
     over: Length | None = None
     along: int = 1
+    times: int = 1
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,7 @@ class _Check:
                 sequence, length = True, over
             if node.op.window is not None:
                 length = length.then(EVERY_TICK.then(node.op.window).length)
+            length = self._longer(where, node.op, length)
         for result, tensor in node.outputs.items():
             self.make(where, tensor, length)
             made_of = self.model.tensors[tensor]
@@ -127,6 +128,15 @@ class _Check:
             self.rule(where, fits, f"makes {tensor} of {units} features, expected {size}")
             kind = "a sequence" if sequence else "one vector"
             self.rule(where, made_of.per_step == sequence, f"makes {tensor}, expected {kind}")
+
+    def _longer(self, where: str, layer: Layer, length: Length) -> Length:
+        """The length of what comes several times as often as what it is made of."""
+        steps, copies = self.model.steps, all(e.kind == "input" for e in layer.cell.nodes)
+        if layer.times == 1:
+            return length
+        self.rule(where, copies, "repeats steps and does more than to copy them")
+        self.rule(where, steps is not None, "repeats steps of a sequence of any length")
+        return Length(length.of(steps or 0) * layer.times - (steps or 0) - 1)
 
     def _behind(self, node: Node[Work]) -> Length:
         return self.lengths[node.reads[0]]

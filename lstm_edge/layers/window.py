@@ -16,6 +16,11 @@ def kept() -> Cell:
     return Cell("kept", {"y": input_vector("x")})
 
 
+def hold() -> Cell:
+    """The vector that came last."""
+    return Cell("hold", {"y": input_vector("x")})
+
+
 def is_copy(node: Node[Work]) -> bool:
     """Whether a node makes a copy of all steps."""
     return is_a(node, Layer) and node.op.cell.name == "kept" and node.op.window is None

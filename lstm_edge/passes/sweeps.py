@@ -78,11 +78,26 @@ class Sweeps:
             after = turn.clock.then(node.op.window)
             turn = Turn(turn.sweep, after, turn.clock.filling(node.op.window))
             length = self._lengths[turn.sweep].then(after.length)
+        if is_a(node, Layer) and node.op.times > 1:
+            turn = self._held(node, turn)
+            length = self._lengths[turn.sweep].then(turn.clock.length)
         for tensor in node.makes:
             per_step = self._model.tensors[tensor].per_step
             self._made[tensor] = turn if per_step else Turn(ONCE)
             self._length[tensor] = length
         return turn
+
+    def _held(self, node: Node[Layer], turn: Turn) -> Turn:
+        """When a layer runs whose vectors come more slowly than its steps."""
+        steps, stride = self._model.steps, turn.clock.stride
+        if steps is None or stride % node.op.times:
+            raise ModelError(
+                node.label,
+                f"repeats steps {node.op.times} times that come every {stride} of the sequence; "
+                "give its length with --steps, or repeat them where they come as seldom",
+            )
+        ticks = self._lengths[turn.sweep].of(steps)
+        return replace(turn, clock=turn.clock.held(node.op.times, ticks))
 
     def ends_with(self, node: Node[Step]) -> int | None:
         """None where the wanted step is the last that the sweep computes, else its index."""

@@ -17,15 +17,16 @@ from lstm_edge.frontend.model.walk import OnnxNode
 from lstm_edge.ir.program import Program
 from lstm_edge.targets import load_target
 from tests.oracle.graphs import graph, node, saved
-from tests.oracle.state_graphs import floats, session_of
+from tests.oracle.state_graphs import floats, session_of, weights
 from tests.oracle.test_rates import UNITS, A, B, H, gru, turned
 from tests.oracle.window_graphs import Arrays, compare
-from tests.support.exactness import assert_bit_exact
+from tests.support.exactness import assert_bit_exact, rendered
 
 pytest.importorskip("onnxruntime")
 
 SLOW, N, C, F = 5, 7, 3, 6
 HALF = "half_pixel"
+FLOOR = {"nearest_mode": "floor"}
 FORM = "coordinate_transformation_mode"
 Net = tuple[list[onnx.NodeProto], Arrays]
 Wanted = list[float] | list[int]
@@ -40,16 +41,20 @@ def resized(x: str, y: str, by: Wanted, places: str = HALF, **more: Any) -> Net:
 
 
 def whole(
-    net: Net, inputs: dict[str, tuple[int | str, ...]], size: int, last: bool = False
+    net: Net,
+    inputs: dict[str, tuple[int | str, ...]],
+    size: int,
+    last: bool = False,
+    more: tuple[str, ...] = (),
 ) -> onnx.ModelProto:
     """A GRU over j [1, size, steps], which the nodes make: each step, or the last one alone."""
     nodes, arrays = net
-    behind, more = gru("js", "g", size)
-    arrays = arrays | more | {"at0": np.array([0]), "at1": np.array([1])}
+    behind, own = gru("js", "g", size)
+    arrays = arrays | own | {"at0": np.array([0]), "at1": np.array([1])}
     return graph(
         [*nodes, turned("j", "js"), *behind],
         inputs,
-        ("g_last",) if last else ("g", "g_last"),
+        ("g_last", *more) if last else ("g", "g_last", *more),
         arrays,
         opset=19,
     )
@@ -112,25 +117,57 @@ def as_exported(size: int) -> onnx.ModelProto:
     return whole((nodes, arrays), {"x": ("rows", C, N)}, C)
 
 
-def computed(places: str, **more: Any) -> onnx.ModelProto:
-    """A stride and back again, beside what was there before."""
-    made, arrays = resized("e", "u", [1.0, 1.0, 3.0], places, **more)
+def computed(steps: int, pads: int, last: bool = False, **more: Any) -> onnx.ModelProto:
+    """A stride and back again; what is there in between is an output of its own."""
+    made, arrays = resized("e", "j", [1.0, 1.0, 3.0], **more)
     nodes = [
-        node("Conv", "x K", "c", strides=[3], pads=[1, 1]),
+        node("Conv", "x K", "c", strides=[3], pads=[pads, pads]),
         node("Tanh", "c", "e"),
         *made,
-        node("Concat", "x u", "j", axis=1),
+        turned("e", "es"),
     ]
-    return whole((nodes, arrays | {"K": floats(UNITS, C, 3)}), {"x": (1, C, 3 * N)}, C + UNITS)
+    behind, others = gru("es", "s", UNITS)
+    arrays |= others | {"K": floats(UNITS, C, 3)}
+    return whole(([*nodes, *behind], arrays), {"x": (1, C, steps)}, UNITS, last, ("s_last",))
 
 
-def behind_a_layer() -> onnx.ModelProto:
-    """A slow input's own GRU, between its steps."""
-    front, arrays = gru("b", "s", B)
-    made, more = resized("sc", "u", [1.0, 1.0, 4.0])
-    nodes = [*front, turned("s", "sc"), *made, node("Concat", "a u", "j", axis=1)]
-    inputs: Any = {"b": (1, SLOW, B), "a": (1, A, 4 * SLOW)}
-    return whole((nodes, arrays | more), inputs, A + H)
+def two_levels(
+    places: str, pads: tuple[int, int], last: bool = True, steps: int = 24, **more: Any
+) -> onnx.ModelProto:
+    """Two strides and back again, beside what was there before each of them; of an odd number of
+    steps there is one more in the end.
+    """
+    first, arrays = resized("e", "u", [1.0, 1.0, 2.0], places, **more)
+    second, others = resized("f", "v", [1.0, 1.0, 2.0], places, **more)
+    nodes = [
+        node("Conv", "x K", "c", strides=[2], pads=pads),
+        node("Tanh", "c", "d"),
+        node("Conv", "d L", "m", strides=[2], pads=pads),
+        node("Tanh", "m", "e"),
+        *first,
+        node("Concat", "d u", "du", axis=1),
+        node("Conv", "du M", "n", pads=pads),
+        node("Tanh", "n", "f"),
+        *second,
+        node("Concat", "v v" if steps % 2 else "x v", "j", axis=1),
+    ]
+    arrays |= others | {"K": floats(UNITS, C, 3), "L": floats(4, UNITS, 3) * 0.5}
+    arrays["M"] = floats(5, UNITS + 4, 3) * 0.5
+    return whole((nodes, arrays), {"x": (1, C, steps)}, 10 if steps % 2 else C + 5, last)
+
+
+def behind_a_layer(last: bool, **more: Any) -> onnx.ModelProto:
+    """A slow input's own LSTM, between its steps."""
+    made, arrays = resized("sc", "u", [1.0, 1.0, 4.0], **more)
+    nodes = [
+        node("LSTM", "b sW sR sB", "Y", hidden_size=H),
+        node("Squeeze", "Y at1", "s"),
+        node("Transpose", "s", "sc", perm=[1, 2, 0]),
+        *made,
+        node("Concat", "a u", "j", axis=1),
+    ]
+    inputs: Any = {"b": (SLOW, 1, B), "a": (1, A, 4 * SLOW)}
+    return whole((nodes, arrays | weights("LSTM", "s", B, 1, H)), inputs, A + H, last)
 
 
 def image(by: Wanted, steps: int, size: int, places: str = HALF, **more: Any) -> onnx.ModelProto:
@@ -152,8 +189,15 @@ STREAMING: dict[str, Callable[[], onnx.ModelProto]] = {
     "three times": lambda: two_sensors(3, last=True),
     "four times": lambda: two_sensors(4, "pytorch_half_pixel", last=True),
     "asymmetric": lambda: two_sensors(4, "asymmetric", last=True),
+    "nearest": lambda: two_sensors(4, "asymmetric", mode="nearest", nearest_mode="floor"),
     "scaled": scaled,
     "two slow inputs": two_slow,
+    "behind a layer": lambda: behind_a_layer(last=True),
+    "computed": lambda: computed(21, 1, last=True),
+    "fewer steps than there are": lambda: computed(23, 0, last=True),
+    "two levels": lambda: two_levels(HALF, (1, 1)),
+    "odd": lambda: two_levels(HALF, (1, 1), steps=23),
+    "at each step": lambda: two_levels("asymmetric", (2, 0), False, mode="nearest", **FLOOR),
     "places": lambda: image([1.0, 1.0, 1.0, 2.0], N, 12),
     "corners of places": lambda: image([1, C, N, 9], N, 9, "align_corners"),
 }
@@ -162,22 +206,19 @@ ENTIRE: dict[str, Callable[[], onnx.ModelProto]] = {
     "eight times": lambda: two_sensors(8),
     "forty times": lambda: two_sensors(40, last=True, slow=2),
     "corners of a slow input": lambda: two_sensors(4, "align_corners"),
-    "nearest": lambda: two_sensors(4, "asymmetric", mode="nearest", nearest_mode="ceil"),
+    "corners behind a layer": lambda: behind_a_layer(True, places="align_corners"),
+    "all steps of what is computed": lambda: computed(23, 0),
     "window": lambda: window([1.0, 1.0, 2.0]),
     "corners": lambda: window([1, C, 16], "align_corners"),
     "as exported": lambda: as_exported(17),
     "scales": lambda: window([1.0, 1.0, 1.7], "asymmetric"),
+    "nearest of a window": lambda: window([1.0, 1.0, 3.0], mode="nearest"),
     "fewer": lambda: window([4], axes=[2]),
-    "computed": lambda: computed(HALF),
-    "computed nearest": lambda: computed("asymmetric", mode="nearest", nearest_mode="floor"),
-    "behind a layer": behind_a_layer,
     "both": lambda: image([2.0, 0.5], 14, 3, axes=[2, 3]),
 }
 
-IN_C = ("four times", "two slow inputs", "corners", "computed", "places")
+IN_C = ("behind a layer", "computed", "at each step", "corners", "places")
 """Of each way one: what C computes is the same for all."""
-
-
 CASES = STREAMING | ENTIRE
 
 
@@ -195,6 +236,15 @@ def test_resize_in_c(name: str, tmp_path: Path, tool_or_skip: Callable[..., None
     assert program.streams is (name in STREAMING)
     host, m4, inputs = load_target("host"), load_target("cortex-m4"), stored(program)
     assert_bit_exact(program, host, "gates", tmp_path / "c", inputs, rendered_for=m4)
+
+
+def test_what_is_held_belongs_to_the_state(tmp_path: Path) -> None:
+    """Scratch is used within a step only."""
+    program = compare(CASES["computed"](), tmp_path, budget=40.0).program
+    header = rendered(program, load_target("host"), "gates").files["net.h"]
+    state, _, scratch = header.partition("/* scratch */")
+    assert " kept_y[" in state
+    assert " hold_y[" in scratch
 
 
 def stored(program: Program) -> Arrays:

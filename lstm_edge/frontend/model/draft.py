@@ -118,12 +118,14 @@ class Draft:
         over: Length | None = None,
         follows: str = "",
         along: int = 1,
+        times: int = 1,
     ) -> dict[str, str]:
         """Append a layer of the input x, and `more`; its result tensors by the cell's names.
 
         x: "" of a cell that reads states alone. units: sizes of results that are not `features`.
         begins: state -> the vector that it begins as. over: as in `Layer`. follows: the tensor
-        whose sequence it goes through, x if "". along: as in `Layer`.
+        whose sequence it goes through, x if "". along, times: as in
+        `Layer`.
         """
         sizes = dict.fromkeys(cell.results, features) | dict(units or {})
         root = self.roots[follows or x]
@@ -131,7 +133,7 @@ class Draft:
         firsts = {state: f"{state}_begins" for state in begins or {}}
         inputs = {**({"x": x} if x else {}), **(more or {})}
         inputs |= {firsts[state]: tensor for state, tensor in (begins or {}).items()}
-        works = (reverse, window, units or {}, firsts, over, along)
+        works = (reverse, window, units or {}, firsts, over, along, times)
         layer = Layer(cell, params, initial or {}, *works)
         self.nodes.append(Node(kind, layer, inputs, outputs, source))
         if len(self.nodes) > MOST_DRAFTED:

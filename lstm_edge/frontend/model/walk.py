@@ -192,11 +192,12 @@ class Walk:
     alike_sizes: pairs of (input, axis) of one size, whatever the file calls it, that an earlier
     visit found. hops: (input, axis) of samples -> how many of them are a step. rates: (input, axis)
     of vectors that come every so many steps -> how many; slow: the tensor of such a sequence ->
-    that of its input, and the same. repetitions: the steps of nodes `Repeat`. truths: tensors of 1
-    for what is true and 0 for what is not. counts: tensor -> that of which it is the sum over the
-    steps, of one number. masks: (tensor, its integers, what is 0 or 1 of them), tables that are
-    made at the end. beside: atoms of inputs of which nothing was known when a layer read vectors
-    beside them; none of them may count features later on.
+    that of its input, and the same; holds: whether computed vectors are repeated so. repetitions:
+    the steps of nodes `Repeat`. truths: tensors of 1 for what is true and 0 for what is not.
+    counts: tensor -> that of which it is the sum over the steps, of one number. masks: (tensor, its
+    integers, what is 0 or 1 of them), tables that are made at the end. beside: atoms of inputs of
+    which nothing was known when a layer read vectors beside them; none of them may count features
+    later on.
     """
 
     draft: Draft = field(default_factory=Draft)
@@ -230,6 +231,7 @@ class Walk:
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
     rates: dict[tuple[str, int], int] = field(default_factory=dict)
     slow: dict[str, tuple[str, int]] = field(default_factory=dict)
+    holds: bool = False
     first_cuts: dict[str, int] = field(default_factory=dict)
     one_step: str = ""
     fixed_by: str = ""

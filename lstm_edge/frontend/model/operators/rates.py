@@ -17,8 +17,8 @@ from lstm_edge.frontend.model.convolution import over_window
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.model.walk import OnnxNode, RateNeeded, Walk
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Window
-from lstm_edge.ir.model import Layer, Node, Work, is_a
-from lstm_edge.layers.window import delayed, kept
+from lstm_edge.ir.model import Concat, Layer, Node, Slice, Work, is_a
+from lstm_edge.layers.window import delayed, hold, kept
 
 
 def at_its_rate(walk: Walk, name: str, view: View) -> View:
@@ -102,9 +102,10 @@ def on_one_clock(walk: Walk, views: Sequence[View], source: str) -> tuple[View, 
     Each held vector is read at the tick at which the others are there.
     """
     draft = walk.draft
-    if not walk.slow or not all(draft.roots[view.tensor] for view in views):
+    if not (walk.slow or walk.holds) or not all(draft.roots[view.tensor] for view in views):
         return tuple(views)
-    clocks = [clock_of(draft, view.tensor) for view in views]
+    steps = _steps_of_all(walk, 0)
+    clocks = [clock_of(draft, view.tensor, steps.size if steps else 0) for view in views]
     late = max(clocks, key=lambda clock: clock.first)
     result = []
     for view, clock in zip(views, clocks, strict=True):
@@ -118,15 +119,68 @@ def on_one_clock(walk: Walk, views: Sequence[View], source: str) -> tuple[View, 
     return tuple(result)
 
 
-def clock_of(draft: Draft, tensor: str) -> Clock:
-    """When the vectors of a sequence are computed, in one sweep."""
+def held_steps(walk: Walk, view: View, axis: int, times: int, source: str) -> View | None:
+    """A computed sequence, each vector at so many steps, where it takes as many steps of the
+    model's sequence until the next one comes; None for any other.
+    """
+    draft, (time,) = walk.draft, walk.pieces(view.axes[axis])
+    steps = _steps_of_all(walk, time.size * times)
+    clock = None if time.open or steps is None else _clocks(draft, steps.size).get(view.tensor)
+    if steps is None or clock is None or clock.stride % times:
+        return None
+    take_for_time(walk, steps)
+    tensors = []
+    for part in draft.parts(view.tensor):
+        # in a place of its own, which nothing else takes until the next one comes
+        last = over_window(draft, kept(), part, Window(1), source)
+        tensors.append(draft.layer("hold", hold(), last, None, {}, source, times=times)["y"])
+    walk.holds = True
+    count = time.size * times
+    longer = steps if count == steps.size else walk.new_time(count, view.axes[axis])
+    return replace(view.with_axis(axis, (longer,)), tensor=draft.concat(tensors, source))
+
+
+def _steps_of_all(walk: Walk, count: int) -> Atom | None:
+    """The axis of the model's steps, as far as it is known: else one of `count` steps."""
+    known = (a for a in walk.input_atoms if walk.roles.get(a) == "time" and a not in walk.derived)
+    return next(known, None) or fastest(walk, count)
+
+
+def _clocks(draft: Draft, steps: int) -> dict[str, Clock]:
+    """When the vectors are computed of all tensors that are there in the first sweep, over so many
+    steps.
+    """
+    found = {t: EVERY_TICK for t, root in draft.roots.items() if root == t}
+    for node in draft.nodes:
+        clocks = {found.get(t) for t in node.reads}
+        clock = clocks.pop() if len(clocks) == 1 else None
+        if clock is None:
+            continue
+        if is_a(node, Layer):
+            if node.op.reverse or node.op.over is not None:
+                continue
+            clock = _behind(node.op, clock, steps)
+        elif not isinstance(node.op, Concat | Slice):
+            continue
+        found.update(dict.fromkeys(node.makes, clock))
+    return found
+
+
+def _behind(layer: Layer, clock: Clock, steps: int) -> Clock:
+    """When a layer runs that reads the vectors of a clock."""
+    if layer.times > 1:
+        return clock.held(layer.times, steps)
+    return clock if layer.window is None else clock.then(layer.window)
+
+
+def clock_of(draft: Draft, tensor: str, steps: int) -> Clock:
+    """When the vectors of a sequence are computed, in one sweep over so many steps."""
     node = draft.producer(tensor)
     if node is None:
         return EVERY_TICK
-    steps = [t for t in node.reads if draft.roots[t]]
-    before = clock_of(draft, steps[0]) if steps else EVERY_TICK
-    window = node.op.window if is_a(node, Layer) else None
-    return before if window is None else before.then(window)
+    read = [t for t in node.reads if draft.roots[t]]
+    before = clock_of(draft, read[0], steps) if read else EVERY_TICK
+    return _behind(node.op, before, steps) if is_a(node, Layer) else before
 
 
 def _moved(walk: Walk, tensor: str, ticks: int, extra: int) -> str | None:

@@ -28,6 +28,7 @@ from lstm_edge.frontend.model.operators.pending import settled, settled_along
 from lstm_edge.frontend.model.operators.places import between, placed
 from lstm_edge.frontend.model.operators.rates import (
     fastest,
+    held_steps,
     repeated_steps,
     repeats,
     take_for_time,
@@ -148,21 +149,21 @@ def _places(walk: Walk, node: OnnxNode, view: View, k: int, resizing: Resizing) 
 
 def _steps(walk: Walk, node: OnnxNode, view: View, k: int, resizing: Resizing) -> View:
     """Other steps of a sequence: of a slow input, or of any other of known length."""
-    found = neighbours(node, resizing)
+    found, times = neighbours(node, resizing), resizing.times
     view = settled_along(walk, view, k)
-    times = resizing.times
-    whole = not found.alone or repeats(found.low.tolist(), resizing.size) == times
-    held = repeated_steps(walk, node, view.plain, k, times) if times and whole else None
-    if held is None:
-        return _of_all(walk, node, settled(walk, view), k, found)
     sight = None if found.alone else _around(node, times)
-    if sight is None and not found.alone:
+    held = None
+    if times and (not found.alone or repeats(found.low.tolist(), resizing.size) == times):
+        held = repeated_steps(walk, node, view.plain, k, times)
+        if held is None and (found.alone or sight is not None):
+            held = held_steps(walk, view.plain, k, times, node.label)
+    if held is None or not (found.alone or sight is not None):
         return _of_all(walk, node, settled(walk, view), k, found)
     tensor = held.tensor
     if sight is not None:
-        walk.fix_time(node)
         cell = between_held(times, sight.left, sight.right, resizing.count)
         tensor = over_window(walk.draft, cell, tensor, sight, node.label)
+    walk.fix_time(node)
     return replace(view.with_axis(k, held.axes[k]), tensor=tensor)
 
 
