@@ -89,6 +89,8 @@ def walk(
 ) -> Generator[Tick, None, tuple[dict[str, Array], dict[str, Array]]]:
     """The same tick by tick: after each it yields, and the caller may look at something else, for
     instance at the same tick of another program. The caller also silences numpy's warnings.
+
+    A value is what its block made last: a block of a quicker clock reads it until the next one.
     """
     program = prepared.program
     taken = {p.value: _taken(program, p, inputs[p.name], prepared) for p in program.inputs}

@@ -119,6 +119,7 @@ class _Check:
                 sequence, length = True, over
             if node.op.window is not None:
                 length = length.then(EVERY_TICK.then(node.op.window).length)
+            self.rule(where, sequence or node.op.times == 1, "repeats steps of no sequence")
             length = self._longer(where, node.op, length)
         for result, tensor in node.outputs.items():
             self.make(where, tensor, length)

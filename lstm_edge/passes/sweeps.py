@@ -119,13 +119,13 @@ class Sweeps:
         own = _own_length(node)
         if not inputs and own is None:
             return Turn(ONCE)
-        lengths = {self._length[t] for t in inputs} if own is None else {own}
-        if len(lengths) > 1:
+        lengths = [self._length[t] for t in inputs] if own is None else [own]
+        if len({self._count(length) for length in lengths}) > 1:
             raise ModelError(
                 node.label,
                 "combines sequences of different lengths; give both the same stride and padding",
             )
-        length = lengths.pop()
+        length = lengths[0]
         wanted = self._wanted(node, inputs)
         read = (self._made[t].sweep for t in inputs)
         vectors = (self._behind[t] + 1 for t in node.reads if t in self._behind)
@@ -137,6 +137,10 @@ class Sweeps:
         self._directions.append(wanted or FORWARD)
         self._lengths.append(length)
         return Turn(len(self._directions) - 1)
+
+    def _count(self, length: Length) -> int | Length:
+        """What two sequences that run in step have in common: their steps, as far as known."""
+        return length if self._model.steps is None else length.of(self._model.steps)
 
     def _wanted(self, node: Node[Work], inputs: list[str]) -> str | None:
         """The direction that a node needs, None where either will do."""
@@ -155,7 +159,7 @@ class Sweeps:
         made = [self._made[t] for t in inputs]
         clocks = {turn.clock for turn in made if turn.sweep == sweep}
         if not made or any(turn.sweep != sweep for turn in made):
-            if length != self._lengths[sweep]:
+            if self._count(length) != self._count(self._lengths[sweep]):
                 return None
             clocks.add(EVERY_TICK)
         return clocks.pop() if len(clocks) == 1 else None

@@ -170,6 +170,38 @@ def behind_a_layer(last: bool, **more: Any) -> onnx.ModelProto:
     return whole((nodes, arrays | weights("LSTM", "s", B, 1, H)), inputs, A + H, last)
 
 
+def both_ways() -> onnx.ModelProto:
+    """A bidirectional layer between two strides and the way back from one of them."""
+    made, arrays = resized("e", "u", [1.0, 1.0, 2.0])
+    nodes = [
+        node("Conv", "x K", "c", strides=[2], pads=[1, 1]),
+        node("Tanh", "c", "d"),
+        node("MaxPool", "d", "p", kernel_shape=[2], strides=[2]),
+        node("Transpose", "p", "t", perm=[2, 0, 1]),
+        node("GRU", "t sW sR sB", "Y", hidden_size=H, direction="bidirectional"),
+        node("Transpose", "Y", "y", perm=[2, 1, 3, 0]),
+        node("Reshape", "y shape", "e"),
+        *made,
+        node("Concat", "d u", "du", axis=1),
+        node("Conv", "du L", "j"),
+    ]
+    arrays |= weights("GRU", "s", UNITS, 2, H) | {"shape": np.array([1, 2 * H, 4])}
+    arrays |= {"K": floats(UNITS, C, 3), "L": floats(4, UNITS + 2 * H, 1) * 0.3}
+    return whole((nodes, arrays), {"x": (1, C, 16)}, 4)
+
+
+def gathered() -> onnx.ModelProto:
+    """Each step of what a stride leaves, several times."""
+    nodes = [
+        node("Conv", "x K", "c", strides=[3]),
+        node("Tanh", "c", "e"),
+        node("Gather", "e at", "u", axis=2),
+        node("Concat", "x u", "j", axis=1),
+    ]
+    arrays = {"K": floats(UNITS, C, 3), "at": np.repeat(np.arange(5), 3)}
+    return whole((nodes, arrays), {"x": (1, C, 15)}, C + UNITS, last=True)
+
+
 def image(by: Wanted, steps: int, size: int, places: str = HALF, **more: Any) -> onnx.ModelProto:
     """Places of an inner axis, and steps."""
     made, arrays = resized("r", "u", by, places, **more)
@@ -198,6 +230,7 @@ STREAMING: dict[str, Callable[[], onnx.ModelProto]] = {
     "two levels": lambda: two_levels(HALF, (1, 1)),
     "odd": lambda: two_levels(HALF, (1, 1), steps=23),
     "at each step": lambda: two_levels("asymmetric", (2, 0), False, mode="nearest", **FLOOR),
+    "gathered": gathered,
     "places": lambda: image([1.0, 1.0, 1.0, 2.0], N, 12),
     "corners of places": lambda: image([1, C, N, 9], N, 9, "align_corners"),
 }
@@ -208,6 +241,7 @@ ENTIRE: dict[str, Callable[[], onnx.ModelProto]] = {
     "corners of a slow input": lambda: two_sensors(4, "align_corners"),
     "corners behind a layer": lambda: behind_a_layer(True, places="align_corners"),
     "all steps of what is computed": lambda: computed(23, 0),
+    "both ways": both_ways,
     "window": lambda: window([1.0, 1.0, 2.0]),
     "corners": lambda: window([1, C, 16], "align_corners"),
     "as exported": lambda: as_exported(17),

@@ -31,6 +31,7 @@ from lstm_edge.ir.model import (
 )
 from lstm_edge.ir.verify_model import verify
 from lstm_edge.layers.dense import dense
+from lstm_edge.layers.window import hold
 from tests.support.models import random_model
 
 FEATURES, UNITS, STEPS = 3, 4, 6
@@ -135,6 +136,7 @@ def making(name: str, **outputs: str) -> Model:
 
 
 X = input_vector("x")
+HELD = Layer(hold(), times=2)
 LATE = StatePort("h0", (1, UNITS), (StatePart("lstm", "h", PLACES[::-1]),), "hn")
 
 BROKEN: dict[str, tuple[Callable[[], Model], str]] = {
@@ -176,6 +178,16 @@ BROKEN: dict[str, tuple[Callable[[], Model], str]] = {
         "node lstm has the first h with numbers not finite",
     ),
     "units_of_none": (lambda: layer("lstm", units={"s": 4}), r"node lstm tells the units of \['s'"),
+    "repeats_none": (lambda: layer("fc", times=2), "node fc repeats steps of no sequence"),
+    "repeats_work": (lambda: layer("lstm", times=2), "node lstm repeats steps and does more than"),
+    "repeats_any": (
+        lambda: replace(
+            with_node("lstm", lambda node: replace(node, op=HELD, outputs={"y": "h"})),
+            inputs=(_port("x", "x", FEATURES, -1),),
+            steps=None,
+        ),
+        "node lstm repeats steps of a sequence of any length",
+    ),
     "window": (lambda: layer("fc", window=Window(2)), "node fc has a window of several"),
     "no_window": (lambda: cell(recent(X)), "node fc reads recent vectors and has no window"),
     "elementwise": (

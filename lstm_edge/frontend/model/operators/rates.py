@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.frontend.model.axes import Atom, View
+from lstm_edge.frontend.model.axes import Atom, View, size_of
 from lstm_edge.frontend.model.convolution import over_window
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.model.walk import OnnxNode, RateNeeded, Walk
@@ -123,9 +123,9 @@ def held_steps(walk: Walk, view: View, axis: int, times: int, source: str) -> Vi
     """A computed sequence, each vector at so many steps, where it takes as many steps of the
     model's sequence until the next one comes; None for any other.
     """
-    draft, (time,) = walk.draft, walk.pieces(view.axes[axis])
-    steps = _steps_of_all(walk, time.size * times)
-    clock = None if time.open or steps is None else _clocks(draft, steps.size).get(view.tensor)
+    draft, count = walk.draft, size_of(view.axes[axis]) * times
+    steps = None if any(a.open for a in view.axes[axis]) else _steps_of_all(walk, count)
+    clock = None if steps is None else _clocks(draft, steps.size).get(view.tensor)
     if steps is None or clock is None or clock.stride % times:
         return None
     take_for_time(walk, steps)
@@ -135,7 +135,7 @@ def held_steps(walk: Walk, view: View, axis: int, times: int, source: str) -> Vi
         last = over_window(draft, kept(), part, Window(1), source)
         tensors.append(draft.layer("hold", hold(), last, None, {}, source, times=times)["y"])
     walk.holds = True
-    count = time.size * times
+    walk.fixed_by = walk.fixed_by or source
     longer = steps if count == steps.size else walk.new_time(count, view.axes[axis])
     return replace(view.with_axis(axis, (longer,)), tensor=draft.concat(tensors, source))
 

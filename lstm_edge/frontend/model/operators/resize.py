@@ -58,7 +58,7 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
         roles = {walk.roles.get(a) for a in atoms}
         if atoms and roles <= INNER:
             view = _places(walk, node, view, k, resizing)
-        elif roles == {"time"}:
+        elif roles == {"time"} and len(atoms) == 1:
             view = _steps(walk, node, view, k, resizing)
         else:
             message = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.convolution import over_window
 from lstm_edge.frontend.model.operators.pending import settled, settled_along
-from lstm_edge.frontend.model.operators.rates import repeated_steps, repeats
+from lstm_edge.frontend.model.operators.rates import held_steps, repeated_steps, repeats
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.layers.over_time import held
@@ -40,6 +40,9 @@ def take_steps(walk: Walk, node: OnnxNode, view: View, axis: int, steps: Steps, 
     if held is not None:
         return held
     view = settled_along(walk, view, axis)
+    held = held_steps(walk, view.plain, axis, times, node.label) if times else None
+    if held is not None:
+        return replace(view.with_axis(axis, held.axes[axis]), tensor=held.tensor)
     time = view.axes[axis]
     if len(steps.wanted) == 1:
         tensor = one_step(walk, view, time, steps, node.label)
