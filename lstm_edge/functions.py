@@ -15,8 +15,10 @@ from lstm_edge.ir.expr import (
     above,
     apply,
     constant,
+    floor,
     larger,
     largest,
+    select,
     sigmoid,
     smaller,
     take,
@@ -98,6 +100,38 @@ def root(x: Expr) -> Expr:
 def absolute(x: Expr) -> Expr:
     """|x|."""
     return larger(x, -x)
+
+
+def ceiling(x: Expr) -> Expr:
+    """The smallest whole number that is not below x."""
+    return -floor(-x)
+
+
+def truncated(x: Expr) -> Expr:
+    """x without what is behind the point."""
+    whole = floor(absolute(x))
+    return select(constant(0.0), x, -whole, whole)
+
+
+def floored_quotient(x: Expr, m: Expr, inverse: Expr | float) -> Expr:
+    """floor(x / m) for m > 0 and its inverse. Where the product with that is rounded to the wrong
+    side, as 49 * (1 / 49) is below 1, what is left over shows it.
+    """
+    whole = floor(x * inverse)
+    left = x - whole * m
+    return select(constant(0.0), left, whole - 1.0, select(m, left, whole, whole + 1.0))
+
+
+def remainder(x: Expr, m: Expr, inverse: Expr | float) -> Expr:
+    """x - m * floor(x / m) for m > 0 and its inverse: within [0, m)."""
+    left = x - floor(x * inverse) * m
+    return select(constant(0.0), left, left + m, select(m, left, left, left - m))
+
+
+def signed_remainder(x: Expr, m: Expr, inverse: Expr | float) -> Expr:
+    """x - m * trunc(x / m), as C's fmod: with the sign of x."""
+    left = remainder(absolute(x), m, inverse)
+    return select(constant(0.0), x, -left, left)
 
 
 def square(x: Expr) -> Expr:

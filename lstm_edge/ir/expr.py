@@ -43,6 +43,8 @@ class Expr:
     add, sub, mul, divide, larger, smaller   elementwise, two operands
     above      the first operand where it is above the second, else 0
     select     the third operand where the first is above the second, else the fourth
+    floor, nearest   the largest whole number that is not above one operand, the nearest one: of two
+               the even one
     apply      the function `name` of one operand
     recent   the last vectors of the operand end to end, the newest last: the layer's window; of an
              operand with several `positions` what these had, position by position, and around them
@@ -181,6 +183,16 @@ def above(a: Expr, b: Expr | float) -> Expr:
 def select(a: Expr, b: Expr | float, chosen: Expr | float, other: Expr | float) -> Expr:
     """`chosen` where a > b, else `other`."""
     return Expr("select", (a, _lift(b), _lift(chosen), _lift(other)))
+
+
+def floor(operand: Expr) -> Expr:
+    """The largest whole number that is not above x."""
+    return Expr("floor", (operand,))
+
+
+def nearest(operand: Expr) -> Expr:
+    """The nearest whole number, of two the even one."""
+    return Expr("nearest", (operand,))
 
 
 def take(operand: Expr, units: Iterable[int]) -> Expr:

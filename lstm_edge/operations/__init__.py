@@ -21,6 +21,7 @@ from lstm_edge.operations import (
     reductions,
     shifts,
     spectrum,
+    whole,
 )
 from lstm_edge.operations.call import Constants, Op
 from lstm_edge.operations.record import Form, Function, Operation, Reads, unit_by_unit
@@ -36,6 +37,7 @@ FAMILIES = (
     over_time,
     places,
     spectrum,
+    whole,
 )
 
 OPERATIONS: Mapping[str, Operation] = {

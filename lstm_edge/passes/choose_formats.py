@@ -288,6 +288,8 @@ def proved_bound(node: Expr) -> float:
         return parts[0] if held else max(parts[:2])
     if node.kind in ("take", "largest"):
         return parts[0]
+    if node.kind in ("floor", "nearest"):
+        return parts[0] + 1.0
     if node.kind in ("join", "select"):
         return max(parts[-2:] if node.kind == "select" else parts)
     if node.kind == "smaller" and node.args[0].kind == "larger":

@@ -24,6 +24,7 @@ from lstm_edge.passes.fixed.arithmetic import add_or_subtract, compare, multiply
 from lstm_edge.passes.fixed.over_time import mean, within
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import constant_vector, weight_vector, width
+from lstm_edge.passes.fixed.whole import whole
 from lstm_edge.passes.formats import Formats
 from lstm_edge.passes.initial import with_derived_initials
 from lstm_edge.passes.lower import (
@@ -176,6 +177,8 @@ class IntegerRules:
             case "add" | "sub":
                 lost = (numbers[0].lost, numbers[1].lost)
                 return number(add_or_subtract(b, node.kind, args[0], args[1], name, comment, lost))
+            case "floor" | "nearest":
+                return whole(b, node.kind, args[0], name, comment)
             case "apply":
                 return self._curve(node, as_fixed(b, args[0], name), place)
             case _:

@@ -32,7 +32,7 @@ class Number:
     says where a layer scaled it, which is no work. is_state: it is what a state was at the start of
     the step. centred: of a gate, the gate less 1/2 in 16 bits, which has one bit more. lost: how
     far a product lies below the exact one on average, in its own units. raised: of mantissas, their
-    exponent.
+    exponent. whole: of whole numbers, the same without fractional bits.
     """
 
     value: Value
@@ -42,6 +42,7 @@ class Number:
     centred: Value | None = None
     lost: float = 0.0
     raised: Raised | None = None
+    whole: Value | None = None
 
     @property
     def name(self) -> str:

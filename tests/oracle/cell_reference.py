@@ -182,6 +182,8 @@ OPERATIONS: dict[str, Callable[..., Doubles]] = {
     "above": lambda a, b: np.where(a > b, a, 0.0),
     "divide": lambda a, b: a / b,
     "select": lambda a, b, chosen, other: np.where(a > b, chosen, other),
+    "floor": np.floor,
+    "nearest": np.round,
     "join": lambda *parts: np.concatenate([np.atleast_1d(part) for part in parts]),
     "total": lambda v: np.array([v.sum()]),
     "largest": lambda v: np.array([v.max()]),

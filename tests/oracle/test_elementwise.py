@@ -101,6 +101,17 @@ FUNCTIONS: dict[str, list[onnx.NodeProto]] = {
         node("Not", "c", "d2"),
         node("Where", "d2 s half", "z"),
     ],
+    "Floor": [node("Div", "s small", "a"), node("Floor", "a", "z")],
+    "Ceil": [node("Mul", "s three", "a"), node("Ceil", "a", "z")],
+    "Round": [node("Mul", "s three", "a"), node("Round", "a", "e"), node("Div", "e three", "z")],
+    "Mod": [node("Mod", "s third", "z", fmod=1)],
+    "Mod by feature": [node("Abs", "levels", "m"), node("Mod", "s m", "z", fmod=1)],
+    "remainder written out": [
+        node("Div", "s third", "a"),
+        node("Floor", "a", "e"),
+        node("Mul", "e third", "f"),
+        node("Sub", "s f", "z"),
+    ],
     "permuted": [node("Gather", "s picked", "v", axis=2)],
 }
 
@@ -113,7 +124,10 @@ def function_model(case: str) -> onnx.ModelProto:
     return graph(nodes, {"x": (T, 1, N)}, ["y"], CONSTANTS, opset=opset)
 
 
-JUMPS = ("step function", "logic", "Sign")
+JUMPS = (
+    *("step function", "logic", "Sign", "Floor", "Ceil"),
+    *("Round", "Mod", "Mod by feature", "remainder written out"),
+)
 """The smallest error becomes a large one."""
 CLOSE = ("Where",)
 """So near to the least that is asked that its bits must be chosen for it alone."""

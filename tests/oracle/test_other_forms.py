@@ -229,10 +229,10 @@ REFUSED: dict[str, tuple[list[onnx.NodeProto], dict[str, tuple[int, ...]], str]]
         {"x": (1, T * N + 2)},
         "make two inputs of it",
     ),
-    "a jump": (
-        [node("Round", "x", "q"), *LAST],
+    "a divisor of data": (
+        [node("Mod", "x x", "q", fmod=1), *LAST],
         {"x": (1, T, N)},
-        "do it before the model or after",
+        "divides by what is no constant above 0; write it as",
     ),
 }
 

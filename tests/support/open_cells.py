@@ -16,10 +16,12 @@ from lstm_edge.ir.expr import (
     Expr,
     affine,
     apply,
+    floor,
     input_vector,
     join,
     larger,
     layer_norm,
+    nearest,
     param,
     select,
     sigmoid,
@@ -221,6 +223,7 @@ def curves(w: Weights) -> Drawn:
         "corners": f.prelu(a, slope) + f.hard_swish(a * 3.0) + select(a, h, a * 2.0 - h, a),
         "negative": h / (-f.absolute(a) - 0.25) + f.reciprocal(slope + 2.0) + a / 3.0,
         "normed": f.unit_vector(a) + f.smallest(h) + f.mean(a, UNITS) + f.l1_norm(a) * 0.1,
+        "whole": floor(a * 2.0) + nearest(h * 3.0) * 0.2 + f.remainder(a, slope + 0.7, 1.3),
     }
     one_by_one = {name: e * 0.5 + state(name) * 0.5 for name, e in shown.items()}
     joined = join(*shown.values())

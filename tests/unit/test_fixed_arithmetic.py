@@ -4,7 +4,9 @@ that are as tight as the operands allow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import product
 
 import numpy as np
@@ -31,6 +33,7 @@ from lstm_edge.passes.fixed.shifts import (
     shift_right,
     with_fraction,
 )
+from lstm_edge.passes.fixed.whole import whole
 from lstm_edge.passes.numbers import Number, number
 from tests.support.built import Ints, between, computed, kinds
 
@@ -331,3 +334,27 @@ def test_a_constant_has_30_bits_until_it_is_cut(largest: float) -> None:
     assert (again.format.unit, finest(b, again)) == (2.0**-29, 60)
     free = b.value("free", 1, Format("int32", 2.0**-7, -5, 5))
     assert finest(b, free) == 7
+
+
+@pytest.mark.parametrize("fraction", [-2, 1, 4, 30, 34])
+@pytest.mark.parametrize("ends", [(-50, 70), (-(2**20), 2**20), (INT32_MIN, INT32_MAX)])
+@pytest.mark.parametrize(("kind", "function"), [("floor", math.floor), ("nearest", round)])
+def test_whole_numbers_near_a_fixed_point_value(
+    kind: str, function: Callable[[Fraction], int], ends: Ends, fraction: int
+) -> None:
+    """Exact, and of two that are as near the even one. Bits that int32 has no room for beside a
+    half are cut off before.
+    """
+    made: list[Number] = []
+
+    def make(b: Builder, values: list[Value]) -> Value:
+        made.append(whole(b, kind, values[0], "w", ""))
+        return made[0].value
+
+    (x,), value, found, _ = run(make, (fraction, ends))
+    cut = max(0, fraction - 30)
+    cut += (ends[1] >> cut) + 2.0 ** (fraction - cut - 1) > INT32_MAX
+    cut = cut if kind == "nearest" and fraction > 0 else 0
+    wanted = [function((int(n) >> cut) / Fraction(2) ** (fraction - cut)) for n in x.flat]
+    assert (found.ravel() * value.format.unit).tolist() == wanted
+    assert (made[0].whole or value).format.unit >= 1.0

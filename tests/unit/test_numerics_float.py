@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lstm_edge.operations import comparison, curves_float, functions, product, reductions
+from lstm_edge.operations import comparison, curves_float, functions, product, reductions, whole
 from lstm_edge.operations.record import Floats
 
 Doubles = npt.NDArray[np.float64]
@@ -117,6 +117,15 @@ def test_float_comparisons_keep_their_borders() -> None:
     assert comparison.larger_float(a, zero).tolist() == floats(0.0, 0.0, 0.0, 1e-45, 2.5).tolist()
     assert comparison.smaller_float(a, zero).tolist() == [-1.0, 0.0, 0.0, 0.0, 0.0]
     assert comparison.above_float(a, floats(1e-45)).tolist() == [0.0, 0.0, 0.0, 0.0, 2.5]
+
+
+def test_whole_numbers_near_a_float() -> None:
+    """Of two that are as near the even one; from 2^23 on a number is one itself; 0 is never -0."""
+    x = floats(-2.5, -1.5, -0.5, -0.0, 0.49999997, 0.5, 1.5, 2.5, 8388607.5, -8388607.5, 3e38)
+    assert whole.nearest(x).tolist() == [*(-2, -2, 0, 0, 0, 0, 2, 2), *(8388608, -8388608, x[-1])]
+    assert whole.floor(x).tolist() == [*(-3, -2, -1, 0, 0, 0, 1, 2), *(8388607, -8388608, x[-1])]
+    assert not np.signbit(whole.nearest(x)[2:4]).any()
+    assert not np.signbit(whole.floor(x)[3])
 
 
 CURVES: dict[str, Callable[[Doubles], Doubles]] = {

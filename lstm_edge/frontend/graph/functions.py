@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from lstm_edge import functions
 from lstm_edge.errors import ModelError
-from lstm_edge.ir.expr import Expr, constant, sigmoid
+from lstm_edge.ir.expr import Expr, constant, floor, nearest, sigmoid
 from lstm_edge.layers.elementwise import PAIRS
 from lstm_edge.layers.functions import ALONE
 
@@ -67,8 +70,11 @@ FORMS: Mapping[str, Form] = {
     **{name: Form(ALONE[name.lower()]) for name in _ALONE.split()},
     **{name: _activation(name) for name in _ACTIVATIONS.split()},
     "Celu": Form(functions.celu, {"alpha": 1.0}, positive=True),
+    "Ceil": Form(functions.ceiling),
+    "Floor": Form(floor),
     "Gelu": Form(_gelu, {"approximate": "none"}),
     "HardSwish": Form(functions.hard_swish),
+    "Round": Form(nearest),
     "Selu": Form(functions.selu, {"alpha": 1.6732632423543772, "gamma": 1.0507009873554805}),
     "Swish": Form(_swish, {"alpha": 1.0}),
 }
@@ -95,3 +101,20 @@ TRUTHS: Mapping[str, Callable[[Expr, Expr], Expr]] = {
     "Xor": _xor,
 }
 """Operators of two numbers that give what is true, 1, or false, 0."""
+
+REMAINDERS: Mapping[int, Callable[[Expr, Expr, Expr], Expr]] = {
+    0: functions.remainder,
+    1: functions.signed_remainder,
+}
+"""What Mod is of x, a constant and its inverse, by its attribute fmod."""
+
+
+def divisors(factors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
+    """The float32 numbers above 0 that a file divides by where it was made a product with
+    `factors`; None where it multiplies by these.
+    """
+    if not (np.isfinite(factors) & (factors > 0.0)).all():
+        return None
+    found = (1.0 / factors).astype(np.float32).astype(np.float64)
+    inverse = np.abs(1.0 / factors - found) <= 2.0**-50 * found
+    return found if inverse.all() and (factors.astype(np.float32) != factors).any() else None

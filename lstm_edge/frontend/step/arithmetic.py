@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge import functions as fn
-from lstm_edge.frontend.graph.functions import FORMS, TRUTHS
-from lstm_edge.frontend.step.call import Call, Value
+from lstm_edge.frontend.graph.functions import FORMS, REMAINDERS, TRUTHS, divisors
+from lstm_edge.frontend.step.call import Array, Call, Value
 from lstm_edge.frontend.step.expressions import applied, divided, of_symbols
 from lstm_edge.frontend.step.function import ABOVE, LARGER, SELECT, SMALLER, Function
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.symbols import Symbols, broadcast, groups, leaves_of
-from lstm_edge.ir.expr import input_vector
+from lstm_edge.ir.expr import Expr, input_vector, param
 
 EXACT_SOFTPLUS = 15.0
 """Above this x and log(1 + exp(x)) are the same to 1e-6: exporters write one for the other."""
@@ -24,6 +24,38 @@ def function(call: Call) -> list[Value]:
     """A function of each number."""
     form = FORMS[call.node.op_type].of(call.label, call.given)
     return [applied(call.leaves, form, call.symbols(0))]
+
+
+def floor(call: Call) -> list[Value]:
+    """The largest whole number that is not above each; of a quotient by constants exactly that."""
+    leaves, x = call.leaves, call.symbols(0)
+    found = list(groups(x))
+    (leaf, units) = found[0][1][0] if len(found) == 1 else (0, np.zeros(0, np.int64))
+    made = leaves[leaf]
+    if len(units) and made.kind == "linear" and len(made.terms) == 1 and not made.numbers.any():
+        ((source, its), factor) = made.terms[0]
+        by = divisors(factor[units]) if factor.ndim == 1 else None
+        if by is not None:
+            whole = Symbols(np.full(x.shape, source), its[units].reshape(x.shape))
+            return [_by_constant(leaves, fn.floored_quotient, whole, by.reshape(x.shape))]
+    return function(call)
+
+
+def remainder(call: Call) -> list[Value]:
+    """Mod by constants above 0: of the sign of the divisor, or with fmod of the dividend."""
+    by = call.constant(1, "divisor")
+    if by is None or not (np.asarray(by) > 0).all():
+        raise call.refuse("divides by a number that is not above 0; expected constants above 0")
+    made = REMAINDERS[int(call.given.get("fmod", 0))]
+    return [_by_constant(call.leaves, made, call.symbols(0), np.asarray(by, np.float64))]
+
+
+def _by_constant(
+    leaves: Leaves, made: Callable[[Expr, Expr, Expr], Expr], x: Symbols, by: Array
+) -> Symbols:
+    """A function of x, constants, and their inverses."""
+    e = made(input_vector("x"), param("by"), param("inverse"))
+    return of_symbols(leaves, {"y": e}, {"x": x, "by": by, "inverse": 1.0 / by})["y"]
 
 
 def prelu(call: Call) -> list[Value]:

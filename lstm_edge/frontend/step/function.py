@@ -42,6 +42,8 @@ RULES: Mapping[str, Callable[..., Doubles]] = {
     "smaller": np.minimum,
     "above": lambda a, b: np.asarray(np.where(a > b, a, 0.0)),
     "select": lambda a, b, x, y: np.asarray(np.where(a > b, x, y)),
+    "floor": np.floor,
+    "nearest": np.rint,
     "softmax": _softmax,
     "log_softmax": lambda x: np.log(_softmax(x)),
     "join": lambda *parts: np.concatenate(parts, axis=-1),

@@ -46,6 +46,8 @@ _WINDOW = "auto_pad ceil_mode count_include_pad dilations group kernel_shape pad
 
 OPERATORS: Mapping[str, Operator] = {
     **{op: Operator(elements.function, frozenset(form.usual)) for op, form in FORMS.items()},
+    "Floor": _operator(elements.floor),
+    "Mod": _operator(elements.remainder, "fmod"),
     "PRelu": _operator(elements.prelu),
     "Neg": _operator(elements.negative),
     "Add": _operator(elements.sums(1.0, 1.0)),

@@ -45,7 +45,10 @@ def multiply(
         x = factor.value
         if gate.centred is not None and x.name not in b.constants and width(x) > 16:
             return _gated(b, x, gate.centred, name, comment)
-    x, y = as_fixed(b, one.value, f"{name}_a"), as_fixed(b, other.value, f"{name}_b")
+    x, y = (
+        as_fixed(b, factor.whole or factor.value, f"{name}_{side}")
+        for factor, side in ((one, "a"), (other, "b"))
+    )
     x, y = (narrow(b, v, f"{name}_narrow") if v.name in b.constants else v for v in (x, y))
     if width(x) < width(y):
         x, y = y, x

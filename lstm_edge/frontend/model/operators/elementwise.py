@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge import functions
-from lstm_edge.frontend.graph.functions import COMPARED, FORMS, TRUTHS
+from lstm_edge.frontend.graph.functions import COMPARED, FORMS, REMAINDERS, TRUTHS, divisors
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.operators.across_time import sequence_among
 from lstm_edge.frontend.model.operators.arithmetic import (
@@ -43,6 +43,30 @@ def alone(walk: Walk, node: OnnxNode) -> list[Value]:
     name = {"HardSwish": "hard_swish"}.get(node.op, node.op.lower())
     name += "_tanh" if node.attributes.get("approximate") == "tanh" else ""
     return [_of_one(walk, node, name, function)]
+
+
+def floor(walk: Walk, node: OnnxNode) -> list[Value]:
+    """The largest whole number that is not above each; of a quotient by a constant exactly that."""
+    view = node.view(0)
+    alone_ = view.scale is not None and view.scale.size == 1 and view.offset is None
+    by = divisors(view.scale) if alone_ and view.scale is not None else None
+    if by is None:
+        return alone(walk, node)
+    operands = (view.plain, by, 1.0 / by)
+    return [combined(walk, node, "floor", functions.floored_quotient, operands)]
+
+
+def remainder(walk: Walk, node: OnnxNode) -> list[Value]:
+    """Mod by constants above 0: of the sign of the divisor, or with fmod of the dividend."""
+    by = node.inputs[1]
+    if not isinstance(by, np.ndarray) or not (by > 0).all():
+        raise node.error(
+            "divides by what is no constant above 0; write it as x - b * Floor(x / b), or do it "
+            "before the model"
+        )
+    made = REMAINDERS[int(node.attributes.get("fmod", 0))]
+    inverse = np.asarray(1.0 / by.astype(np.float64))
+    return [combined(walk, node, "mod", made, (node.view(0), by, inverse))]
 
 
 def power(walk: Walk, node: OnnxNode) -> list[Value]:

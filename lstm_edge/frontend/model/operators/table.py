@@ -67,6 +67,8 @@ OPERATORS: Mapping[str, Operator] = {
     "Neg": _operator(arithmetic.negative),
     **{op: Operator(elementwise.alone, frozenset(form.usual)) for op, form in FORMS.items()},
     **dict.fromkeys(COMPARED, _operator(elementwise.compared)),
+    "Floor": _operator(elementwise.floor),
+    "Mod": _operator(elementwise.remainder, "fmod"),
     "PRelu": _operator(elementwise.prelu),
     "Pow": _operator(elementwise.power),
     **dict.fromkeys(("Max", "Min"), _operator(elementwise.extreme)),
@@ -150,10 +152,6 @@ INSTEAD: Mapping[str, str] = {
     "DynamicQuantizeLinear": "export the float model: lstm-edge quantizes it",
     "DynamicQuantizeLSTM": "export the float model: lstm-edge quantizes it",
     "TopK": "take the scores as the output, and the best of them in the firmware",
-    **dict.fromkeys(
-        ("Ceil", "Floor", "Mod", "Round", "Trunc"),
-        "it jumps, so integers could not follow: do it before the model or after",
-    ),
 }
 """What to do about operators that users bring and that are not supported yet."""
 
