@@ -8,33 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from onnx import GraphProto, NodeProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.fold import FOLDABLE, fold
+from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold
 from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
 from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import View
+from lstm_edge.frontend.step.counted import Array, Counted, by_of, period_of
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.read import read_node
 from lstm_edge.frontend.step.symbols import Symbols
 
-Array = npt.NDArray[Any]
-
-_ARITHMETIC = "Cast Add Sub Mul Div Mod Min Max Neg And Or Not Identity Less LessOrEqual Greater"
-ELEMENTWISE = frozenset((*_ARITHMETIC.split(), "GreaterOrEqual", "Equal"))
-"""Operators that compute a number of all steps at once."""
-
-
-@dataclass(frozen=True, eq=False)
-class Counted:
-    """A number that is known at each step: `numbers` [T, ...]."""
-
-    numbers: Array
+_ARITHMETIC = "Add Sub Mul Div Mod Min Max Neg And Or Not Less LessOrEqual Greater GreaterOrEqual"
+_OF_ONE = "Abs Cast Ceil Cos Floor Identity Round Sin"
+ELEMENTWISE = frozenset((*_ARITHMETIC.split(), *_OF_ONE.split(), "Equal", "Where"))
+"""Operators that compute the numbers of all steps at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +42,15 @@ class Read:
 Value = Symbols | Array | tuple[Symbols, ...] | Counted | View
 StepOf = Callable[[Read], Symbols | Array]
 """The symbols of one step of a sequence, without its time axis."""
+Now = Callable[["Body", str, Counted], Symbols | Array]
+"""A number that is known at each step, by its name in a body, where data are computed with it."""
 
 
 class Body:
     """Nodes that are read in the order in which results are asked for.
 
-    values: what is known, by name, which grows; outer: what a name outside means.
+    values: what is known, by name, which grows; outer: what a name outside means. data: names of
+    what is not known, also while numbers stand for it.
     """
 
     def __init__(
@@ -65,10 +59,16 @@ class Body:
         outer: Callable[[str], Value | None],
         step_of: StepOf,
         leaves: Leaves,
+        now: Now,
     ) -> None:
-        self.leaves, self.outer, self.step_of = leaves, outer, step_of
+        self.leaves, self.outer, self.step_of, self.now = leaves, outer, step_of, now
         self.makers = {name: node for node in graph.node for name in node.output if name}
         self.values: dict[str, Value] = {t.name: tensor_value(t) for t in graph.initializer}
+        self.data: set[str] = set()
+
+    def is_data(self, name: str) -> bool:
+        """True for what differs from sequence to sequence."""
+        return name in self.data or isinstance(self.values.get(name), Symbols | View | tuple)
 
     def maker(self, name: str) -> NodeProto | None:
         """The node that makes a tensor, behind those that change nothing."""
@@ -85,6 +85,14 @@ class Body:
             name = node.input[0]
             node = self.makers.get(name)
         return name
+
+    def constant(self, name: str) -> Array | None:
+        """A constant; None for what is computed."""
+        node = self.makers.get(name)
+        if node is not None and node.op_type not in ("Constant", "Identity", "Cast"):
+            return None
+        value = self.value(name)
+        return value if isinstance(value, np.ndarray) else None
 
     def value(self, name: str) -> Value:
         """What a tensor is. Raises ModelError for what no step can do."""
@@ -105,6 +113,8 @@ class Body:
             waiting += missing
             if not missing:
                 args = [self.values[i] if i else None for i in node.input]
+                if node.op_type not in SHAPE_ONLY and any(map(self.is_data, node.input)):
+                    self.data.update(node.output)
                 results = self._results(node, args)
                 self.values.update((o, r) for o, r in zip(node.output, results, strict=False) if o)
         return self.values[name]
@@ -113,7 +123,8 @@ class Body:
         label = label_of(node)
         if node.op_type == "If" and is_standard(node) and isinstance(args[0], np.ndarray):
             chosen = attributes_of(node)["then_branch" if args[0].all() else "else_branch"]
-            branch = Body(chosen, self.value, self.step_of, self.leaves)
+            branch = Body(chosen, self.value, self.step_of, self.leaves, self.now)
+            branch.data = self.data
             return [branch.value(output.name) for output in chosen.output]
         if any(isinstance(a, View) for a in args):
             found = self._of_sequence(node, label, args)
@@ -121,7 +132,10 @@ class Body:
                 return [found]
             args = [self.step_of(Read(a, None)) if isinstance(a, View) else a for a in args]
         if any(isinstance(a, Counted) for a in args):
-            return [self._counted(node, label, args)]
+            if not any(map(self.is_data, node.input)):
+                return [self._counted(node, label, args)]
+            named = zip(node.input, args, strict=True)
+            args = [self.now(self, n, a) if isinstance(a, Counted) else a for n, a in named]
         plain = [a for a in args if not isinstance(a, View | Counted)]
         return read_node(self.leaves, node, plain)
 
@@ -169,33 +183,30 @@ class Body:
     def _counted(self, node: NodeProto, label: str, args: Sequence[Value | None]) -> Value:
         """The same of the numbers of each step."""
         steps = next(len(a.numbers) for a in args if isinstance(a, Counted))
-        known = all(a is None or isinstance(a, Counted | np.ndarray) for a in args)
-        if not known or not is_standard(node) or node.op_type not in FOLDABLE:
+        if not is_standard(node) or node.op_type not in FOLDABLE:
             raise ModelError(
                 label,
-                "computes with the number of the step, which may only index a sequence, or end the "
-                "loop; make what it computes an input of the network, with a vector for each step",
+                f"computes with the number of the step, for which {node.op_type} is not supported; "
+                "make what it computes an input of the network, with a vector for each step",
             )
-        if node.op_type in ELEMENTWISE and all(a is None or _is_number(a) for a in args):
-            rank = max(a.numbers.ndim for a in args if isinstance(a, Counted))
-            all_steps = [
-                a.numbers.reshape(-1) if isinstance(a, Counted) else np.reshape(a, ())  # type: ignore[arg-type]
-                for a in args
-            ]
-            found = fold(label, node, all_steps)[0]
-            return Counted(found.reshape(steps, *[1] * (rank - 1)))
+        by, period = by_of(node, args), period_of(node, args)
+        if node.op_type in ELEMENTWISE:
+            ranks = [a.numbers.ndim if isinstance(a, Counted) else np.ndim(a) + 1 for a in args]  # type: ignore[arg-type]
+            rank = max(ranks)
+            all_steps = [_spread(a, rank) if isinstance(a, Counted) else a for a in args]
+            return Counted(fold(label, node, all_steps)[0], by, period)  # type: ignore[arg-type]
         results = []
-        for k in range(steps):
+        for k in range(min(steps, period or steps)):
             now = [a.numbers[k] if isinstance(a, Counted) else a for a in args]
             results.append(fold(label, node, now)[0])  # type: ignore[arg-type]
-        return Counted(np.stack(results))
+        every = np.stack(results)
+        return Counted(np.resize(every, (steps, *every.shape[1:])), by, period)
 
 
-def _is_number(value: Value | None) -> bool:
-    """A single number, at each step or at all."""
-    if isinstance(value, Counted):
-        return value.numbers.size == len(value.numbers)
-    return isinstance(value, np.ndarray) and value.size == 1 and value.ndim < 2
+def _spread(counted: Counted, rank: int) -> Array:
+    """The numbers of all steps with so many axes, that of the steps first."""
+    steps, *shape = counted.numbers.shape
+    return counted.numbers.reshape(steps, *[1] * (rank - 1 - len(shape)), *shape)
 
 
 def _is_all(view: View, args: Sequence[Value | None]) -> bool:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from onnx import GraphProto
 
+from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.nodes import needed
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
-from lstm_edge.frontend.step.body import Array, Body, Counted, Read
+from lstm_edge.frontend.step.body import Body, Read
 from lstm_edge.frontend.step.body import Value as StepValue
+from lstm_edge.frontend.step.counted import Array, Counted
+from lstm_edge.frontend.step.now import NewRing, Numbers
 from lstm_edge.frontend.step.place import Out, StateIn
 from lstm_edge.frontend.step.roll import Rolling, Tensors
 from lstm_edge.frontend.step.symbols import Symbols
@@ -30,6 +33,11 @@ class _Reader:
         self.turned = bool(node.attributes.get("reverse", 0))
         """Whether all sequences are read from the last to the first; results keep their place."""
         self.orders: set[bool] = set()
+        self.numbers = Numbers(walk, node)
+        self.counts: Callable[[int], Mapping[str, StepValue]] = lambda steps: {}
+        """What is counted, by name, at each of so many steps."""
+        self._before: dict[str, Symbols] = {}
+        self._beside: Read | None = None
         self.refused: dict[str, str] = {}
         """Names that no step may read, and why."""
         self.sequences: dict[str, tuple[View, int, bool]] = {}
@@ -37,7 +45,7 @@ class _Reader:
 
     def body(self) -> Body:
         """The body with nothing read yet."""
-        return Body(self.graph, self._outer, self._step, self.rolling.leaves)
+        return Body(self.graph, self._outer, self._step, self.rolling.leaves, self._now)
 
     def _outer(self, name: str) -> StepValue | None:
         if name in self.sequences:
@@ -57,6 +65,7 @@ class _Reader:
     def _step(self, read: Read) -> Symbols | Array:
         if read.axis is not None:
             self.orders.add(read.backward != self.turned)
+            self._beside = self._beside or read
         return self._plain(self.rolling.data(read.view, read.axis))
 
     def _plain(self, numbers: Symbols) -> Symbols | Array:
@@ -64,18 +73,84 @@ class _Reader:
         array = self.rolling.leaves.numbers_of(numbers) if self.rolling.trial is not None else None
         return numbers if array is None else array.astype(np.float32)
 
+    def _now(self, body: Body, name: str, counted: Counted) -> Symbols | Array:
+        """A number of this step that the steps before it did not compute; true in a trial where it
+        is above 1/2.
+        """
+        found = self._of_ring(name, counted)
+        if found is None:
+            found = self._of_table(body, counted)
+        if isinstance(found, np.ndarray) and counted.numbers.dtype == bool:
+            return np.asarray(found > 0.5)
+        return found
+
+    def _of_ring(self, name: str, counted: Counted) -> Symbols | Array | None:
+        def more(steps: int) -> Array | None:
+            again = self.body()
+            again.values |= self.counts(steps)
+            found = again.value(name) if name in again.makers or name in again.values else None
+            return found.numbers if isinstance(found, Counted) else None
+
+        ring = self.numbers.ring(counted, more, self._before, self.rolling.leaves)
+        return None if ring is None else self._plain(ring)
+
+    def _of_table(self, body: Body, counted: Counted) -> Symbols | Array:
+        beside = self._read_beside(body)
+        if beside is None or beside.axis is None or self._is_endless(beside):
+            raise self.numbers.without_length()
+        turned = replace(beside, backward=beside.backward != self.turned)
+        table = self.numbers.table(counted.numbers, turned)
+        found = self._step(replace(table, backward=beside.backward))
+        shape = counted.numbers.shape[1:]
+        if isinstance(found, Symbols):
+            return found.moved(lambda a: a.reshape(shape))
+        return found.reshape(shape)
+
+    def _is_endless(self, read: Read) -> bool:
+        """Whether a Loop's sequences may have any length."""
+        assert read.axis is not None
+        atoms = self.walk.pieces(read.view.axes[read.axis])
+        return self.node.op == "Loop" and any(atom.open for atom in atoms)
+
+    def _read_beside(self, body: Body) -> Read | None:
+        """A sequence that the step reads."""
+        names = [*self.sequences, *(n.output[0] for n in self.graph.node if n.op_type == "Gather")]
+        for name in names:
+            if self._beside is None:
+                try:
+                    body.value(name)
+                except ModelError:  # told where it is needed
+                    continue
+        return self._beside
+
     def run(
         self, known: Mapping[str, StepValue], states: Sequence[StateIn], wanted: Sequence[Out]
     ) -> list[Value]:
         """The results of all steps."""
+        while True:
+            try:
+                return self._run(known, states, wanted)
+            except NewRing:
+                self.rolling = Rolling(self.walk, self.node, self.timed)
+                self.orders = set()
+
+    def _run(
+        self, known: Mapping[str, StepValue], states: Sequence[StateIn], wanted: Sequence[Out]
+    ) -> list[Value]:
+        rings = list(self.numbers.rings.values())
 
         def read(before: dict[str, Symbols]) -> Tensors:
-            body = self.body()
+            body, self._before = self.body(), before
             body.values |= known
+            body.data |= {*before, *self.sequences}
+            for ring in rings:
+                body.values[ring.after] = before[ring.before].moved(lambda a: np.roll(a, -1))
             body.values |= {name: self._plain(numbers) for name, numbers in before.items()}
 
             def tensor(name: str) -> Symbols:
                 value = body.value(name)
+                if isinstance(value, Counted):
+                    value = self._now(body, name, value)
                 if isinstance(value, Symbols | np.ndarray):
                     return self.rolling.leaves.lift(value)
                 raise self.node.error(
@@ -90,7 +165,7 @@ class _Reader:
             return tensor
 
         alive = _alive(self.graph, states, wanted)
-        states = [s for s in states if s.shown or s.before in alive]
+        states = [*(s for s in states if s.shown or s.before in alive), *rings]
         results = self.rolling.results(states, wanted, read, lambda: self.orders == {True})
         if self.orders == {True, False}:
             raise self.node.error(
@@ -124,9 +199,14 @@ def scan(walk: Walk, node: OnnxNode) -> list[Value]:
         )
     axes = list(given.get("scan_input_axes", [0] * count))
     backward = list(given.get("scan_input_directions", [0] * count))
+    tables: dict[str, StepValue] = {}
     for k in range(count):
+        name, numbers = graph.input[states + k].name, node.inputs[states + k]
+        if isinstance(numbers, np.ndarray) and numbers.ndim:
+            steps = np.moveaxis(numbers, int(axes[k]), 0)
+            tables[name] = Counted(steps[::-1] if backward[k] else steps)
+            continue
         view = node.view(states + k)
-        name = graph.input[states + k].name
         reader.sequences[name] = (view, int(axes[k]) % len(view.axes), bool(backward[k]))
     scans = len(node.outputs) - states
     turned = list(given.get("scan_output_directions", [0] * scans))
@@ -145,7 +225,13 @@ def scan(walk: Walk, node: OnnxNode) -> list[Value]:
             "takes steps in one order and gives results in the other; give scan_input_directions "
             "and scan_output_directions the same numbers, and flip the results by a Slice behind it"
         )
-    return _run(reader, slots, wanted, {})
+    views = [view.shape[axis] for view, axis, _ in reader.sequences.values()]
+    if not views:
+        return _run(reader, slots, wanted, tables)
+    reader.counts = lambda n: counters(reader.body(), slots, n)
+    results = _run(reader, slots, wanted, {**tables, **reader.counts(views[0])})
+    _counted_last(reader, slots, results, views[0])
+    return results
 
 
 def _start(node: OnnxNode, k: int) -> Value:
@@ -188,19 +274,25 @@ def loop(walk: Walk, node: OnnxNode) -> list[Value]:
         for k in range(carried, len(node.outputs))
         if node.outputs[k]
     }
-    known = {**counted(graph, steps), **counters(reader.body(), slots, steps)}
+    reader.counts = lambda n: {**counted(graph, n), **counters(reader.body(), slots, n)}
+    known = dict(reader.counts(steps))
     results = _run(reader, slots, wanted, known)
-    after = counters(reader.body(), slots, steps + 1)
-    for slot in slots:
-        count = after.get(slot.before)
-        if isinstance(count, Counted) and slot.output < len(results):
-            results[slot.output] = count.numbers[-1]
+    _counted_last(reader, slots, results, steps)
     if (reader.orders == {True}) != reader.turned and wanted:
         raise node.error(
             "takes the steps from the last to the first and gives its results in that order; flip "
             "the sequence by a Slice before it, and let it read x[t] from the first on"
         )
     return results
+
+
+def _counted_last(reader: _Reader, slots: Sequence[Slot], results: list[Value], steps: int) -> None:
+    """Counters after the last step, in their places."""
+    after = counters(reader.body(), slots, steps + 1)
+    for slot in slots:
+        count = after.get(slot.before)
+        if isinstance(count, Counted) and slot.output < len(results):
+            results[slot.output] = count.numbers[-1]
 
 
 def _run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +14,11 @@ from lstm_edge.frontend.graph.node import is_standard
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode
 from lstm_edge.frontend.model.walk import Value as Outer
-from lstm_edge.frontend.step.body import Body, Counted, Value
+from lstm_edge.frontend.step.body import Body, Value
+from lstm_edge.frontend.step.counted import Counted
 
+JUMPS = ("Mod", "Floor", "Ceil", "Round")
+SCALES = ("Add", "Sub", "Mul", "Div", "Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 FIRST_TRY, LONGEST = 2**12, 2**20
 """Steps for which a condition is computed where nothing says how many there are."""
 
@@ -41,31 +45,59 @@ def constants(body: Body, slots: Sequence[Slot]) -> dict[str, Value]:
 
 
 def counters(body: Body, slots: Sequence[Slot], steps: int) -> dict[str, Value]:
-    """What goes up or down by the same number each step, at all steps."""
+    """What goes up or down by the same number each step, at all steps: whole numbers, and real ones
+    that something jumps by.
+    """
     found: dict[str, Value] = {}
     for slot in slots:
-        start, change = slot.start, _change(body, slot)
-        if isinstance(start, np.ndarray) and change is not None:
-            numbers = start.reshape(-1)[0] + change * np.arange(steps, dtype=start.dtype)
-            found[slot.before] = Counted(numbers.reshape(steps, *start.shape))
+        start = slot.start
+        if not isinstance(start, np.ndarray) or start.size != 1 or start.dtype.kind not in "iuf":
+            continue
+        if start.dtype.kind == "f" and not jumps(body, slot.before):
+            continue
+        change = change_of(body, slot.before, slot.after, whole=start.dtype.kind != "f")
+        if change is not None:
+            found[slot.before] = counting(start, change, steps)
     return found
 
 
-def _change(body: Body, slot: Slot) -> int | None:
-    """What a whole number goes up by each step."""
-    start, node = slot.start, body.maker(slot.after)
-    if not isinstance(start, np.ndarray) or start.size != 1 or start.dtype.kind not in "iu":
-        return None
+def counting(start: npt.NDArray[Any], change: npt.NDArray[Any], steps: int) -> Counted:
+    """The numbers of so many steps, each the one before and `change`."""
+    each = np.full(steps, change.reshape(-1)[0], start.dtype)
+    each[:1] = start.reshape(-1)[0]
+    numbers = np.add.accumulate(each, dtype=start.dtype)
+    whole = bool((numbers[:2] == np.floor(numbers[:2])).all())
+    by = int(change.reshape(-1)[0]) if whole else None
+    return Counted(numbers.reshape(steps, *start.shape), by)
+
+
+def change_of(body: Body, before: str, after: str, whole: bool) -> npt.NDArray[Any] | None:
+    """The constant that a number goes up by each step; whole: what computes it is none of data."""
+    node = body.maker(after)
     if node is None or not is_standard(node) or node.op_type not in ("Add", "Sub"):
         return None
     names = [body.source(name) for name in node.input]
-    at = 0 if names[0] == slot.before else 1
-    if names[at] != slot.before or names[1 - at] == slot.before or (at and node.op_type == "Sub"):
+    at = 0 if names[0] == before else 1
+    if names[at] != before or names[1 - at] == before or (at and node.op_type == "Sub"):
         return None
-    by = body.value(names[1 - at])
+    by = body.value(names[1 - at]) if whole else body.constant(names[1 - at])
     if not isinstance(by, np.ndarray) or by.size != 1:
         return None
-    return int(by.reshape(-1)[0]) * (1 if node.op_type == "Add" else -1)
+    return by if node.op_type == "Add" else -by
+
+
+def jumps(body: Body, name: str) -> bool:
+    """Whether a number, scaled and shifted, goes into what jumps as it rises."""
+    reached = {name}
+    for _ in body.makers:
+        nodes = [n for n in body.makers.values() if reached.intersection(n.input)]
+        if any(n.op_type in JUMPS for n in nodes):
+            return True
+        more = {o for n in nodes if n.op_type in SCALES for o in n.output}
+        if more <= reached:
+            return False
+        reached |= more
+    return False
 
 
 def trips(node: OnnxNode, fresh: Callable[[], Body], slots: Sequence[Slot]) -> int:
@@ -121,4 +153,4 @@ def _goes_on(
 def counted(graph: GraphProto, steps: int) -> Mapping[str, Value]:
     """What every Loop's body is given: the number of the step, and that it goes on."""
     number, on = (value.name for value in graph.input[:2])
-    return {number: Counted(np.arange(steps)), on: np.array(True)}
+    return {number: Counted(np.arange(steps), 1), on: np.array(True)}
