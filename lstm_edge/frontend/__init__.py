@@ -18,6 +18,7 @@ from lstm_edge.frontend.keras.load import load_keras
 from lstm_edge.frontend.npz.load import load_npz
 from lstm_edge.frontend.onnx.load import load_onnx
 from lstm_edge.frontend.other_files import check_kind
+from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Layer, Model, Step, is_a
 from lstm_edge.limits import LARGEST_CALL, MOST_LAYERS, MOST_WEIGHTS
 from lstm_edge.models.averages import averages
@@ -92,10 +93,11 @@ def _baked_states(model: Model) -> list[str]:
     if model.steps != 1:
         return []
     layers = [
-        (node.label, ", ".join(node.op.initial))
+        (node.label, ", ".join(states))
         for node in model.layers
         if node.op.reverse is not None
-        if any(np.any(first) for first in node.op.initial.values())
+        if (states := [s for s in node.op.initial if not _comes_round(node.op.cell, s)])
+        if any(np.any(node.op.initial[name]) for name in states)
     ]
     return [
         f"{label}: its state {states} starts from numbers in the file that are not 0, and a call "
@@ -104,6 +106,12 @@ def _baked_states(model: Model) -> list[str]:
         "learned first state, all is well"
         for label, states in layers
     ]
+
+
+def _comes_round(cell: Cell, state: str) -> bool:
+    """Whether a state is only moved, as phases are."""
+    result = cell.results[state]
+    return result.kind == "take" and (result.args[0].kind, result.args[0].name) == ("state", state)
 
 
 def _check_takes_cells(path: Path) -> None:

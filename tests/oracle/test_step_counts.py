@@ -13,11 +13,13 @@ from onnx import TensorProto, helper, numpy_helper
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from tests.oracle.compared import against_onnxruntime
-from tests.oracle.entire import entire
+from tests.oracle.entire import SAMPLES, entire
 from tests.oracle.graphs import saved
 from tests.oracle.in_float import in_float
-from tests.oracle.step_cells import INPUTS, UNITS, Builder
-from tests.oracle.step_graphs import file_of, value
+from tests.oracle.step_cells import CELLS, INPUTS, UNITS, Builder, Result, lstm_step
+from tests.oracle.step_graphs import file_of, rolled, value, written_out
+from tests.oracle.step_graphs import single as one_step
+from tests.oracle.test_step_single import drawn, names_of, stepped, streamed
 
 H = (1, UNITS)
 PERIODS, AHEAD = [1, 2, 2, 3, 4], [0, 0, 1, 1, 3]
@@ -140,3 +142,89 @@ def test_constants_say_how_long_a_sequence_is(tmp_path: Path) -> None:
 def test_sequence_of_another_length_than_its_constants_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="has numbers for 11 steps, and a sequence of 9"):
         load(saved(scanned("table", 9), tmp_path))
+
+
+def single(clock: str, kind: int) -> onnx.ModelProto:
+    """One step whose state t counts; y is 0 half of the time, which no state reads."""
+    b = Builder(np.random.default_rng(0))
+    h = opened(b, {"whole": whole, "real": real, "phase": phase}[clock](b, "t"), "x", "h")
+    two = b.constant(2) if clock == "whole" else b.constant(2.0)
+    half = b.add("Mod", "t", two, fmod=int(clock != "whole"))
+    y = b.add("Mul", b.head(h), b.add("Cast", half, to=TensorProto.FLOAT))
+    one = b.constant(1) if clock == "whole" else b.constant(1.0)
+    for made, name in ((y, "y"), (h, "h_next"), (b.add("Add", "t", one), "t_next")):
+        b.nodes.append(helper.make_node("Identity", [made], [name], name=f"is_{name}"))
+    inputs = [value("x", [1, INPUTS]), value("h", H), value("t", [1, 1], kind)]
+    return file_of(b, inputs, [value("y", None), value("h_next", H), value("t_next", [1, 1], kind)])
+
+
+@pytest.mark.parametrize(("clock", "kind"), [("whole", "INT64"), ("real", "FLOAT")])
+def test_a_state_that_counts_is_kept_as_phases(clock: str, kind: str, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = single(clock, TensorProto.DataType.Value(kind))
+    loaded = load(saved(model, tmp_path))
+    assert [p.name for p in (*loaded.inputs, *loaded.state_inputs)] == ["x", "h"]
+    (told,) = loaded.warnings
+    assert told.startswith("'t' counts the steps: its phases are kept")
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    x, h = np.random.default_rng(1).normal(size=(30, 1, INPUTS)), np.zeros(H, np.float32)
+    wanted = []
+    for k, row in enumerate(x.astype(np.float32)):
+        t = np.full((1, 1), k, np.int64 if kind == "INT64" else np.float32)
+        y, h, _ = session.run(["y", "h_next", "t_next"], {"x": row, "h": h, "t": t})
+        wanted.append(y[0])
+    np.testing.assert_allclose(streamed(loaded, x[:, 0].astype(np.float32)), wanted, atol=1e-6)
+
+
+def test_a_state_that_counts_without_end_is_refused(tmp_path: Path) -> None:
+    path = saved(single("phase", TensorProto.FLOAT), tmp_path)
+    with pytest.raises(ModelError, match="computes with t, which counts the steps without end"):
+        load(path)
+
+
+def rounded(b: Builder, x: str, s: Sequence[str]) -> Result:
+    """A state of eighths, which is quantized in training."""
+    eight = b.constant(8.0)
+    new = b.add("Tanh", b.sum(b.dense(x, INPUTS, UNITS), b.times(s[0], UNITS, UNITS)))
+    h = b.add("Div", b.add("Round", b.add("Mul", new, eight)), eight)
+    return b.head(h), [h]
+
+
+def phased(b: Builder, x: str, s: Sequence[str]) -> Result:
+    """Phased LSTM (Neil et al. 2016) of the time in the first feature."""
+    time, rest = b.add("Split", x, b.constant([1, 2]), outputs=2, axis=1)
+    tau, open_ = b.drawn(UNITS, low=1.0, high=4.0), 0.3
+    d = b.add("Sub", time, b.drawn(UNITS, low=0.0, high=1.0))
+    turns = b.add("Mul", b.add("Floor", b.add("Div", d, tau)), tau)
+    phi = b.add("Div", b.add("Sub", d, turns), tau)
+    up = b.add("Mul", phi, b.constant(2.0 / open_))
+    down = b.add("Sub", b.constant(2.0), up)
+    leak = b.add("Mul", phi, b.constant(0.01))
+    rising, ending = (b.add("Less", phi, b.constant(a)) for a in (open_ / 2.0, open_))
+    k = b.add("Where", rising, up, b.add("Where", ending, down, leak))
+    h, c = lstm_step(b, rest, s[0], s[1], 2)
+    h, c = b.mix(k, h, s[0]), b.mix(k, c, s[1])
+    return b.head(h), [h, c]
+
+
+def test_phased_lstm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CELLS, "phased", (phased, [H, H]))
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(SAMPLES, 7, 1, INPUTS))
+    x[..., 0, 0] = np.cumsum(rng.uniform(0.3, 1.2, (SAMPLES, 7)), axis=1)
+    entire(rolled("phased", "scan"), tmp_path, least=45.0, data={"x": x.astype(np.float32)})
+
+
+@pytest.mark.parametrize("way", ["loop", "unrolled", "single"])
+def test_a_state_that_is_rounded(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CELLS, "rounded", (rounded, [H]))
+    if way == "single":
+        model, x = one_step("rounded"), drawn()
+        loaded = load(saved(model, tmp_path))
+        np.testing.assert_allclose(
+            streamed(loaded, x), stepped(model, x, names_of("rounded")), atol=5e-6
+        )
+    else:
+        model = rolled("rounded", way) if way == "loop" else written_out("rounded", 5, False)
+        loaded = against_onnxruntime(model, tmp_path)
+    assert len([n for n in loaded.layers if n.op.cell.states]) == 1

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import View
+from lstm_edge.frontend.model.axes import Axis, View
 from lstm_edge.frontend.model.operators.pending import step_table, steps_counted
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.frontend.step.body import Read
@@ -73,29 +73,34 @@ class Numbers:
 
     def table(self, numbers: Array, beside: Read) -> Read:
         """A sequence of the numbers of all steps, beside one that the step reads."""
-        view, axis, walk = beside.view, beside.axis, self.walk
-        assert axis is not None
-        steps, label = len(numbers), self.node.label
-        time = view.axes[axis]
-        opened = any(atom.open for atom in walk.pieces(time))
-        if opened or view.shape[axis] != steps:
-            raise walk.need_size(
-                self.node,
-                time,
-                steps,
-                f"has numbers for {steps} steps, and a sequence of {view.shape[axis]}; give both "
-                "the same length",
-            )
+        view, walk, steps = beside.view, self.walk, len(numbers)
+        time = self.fitting(beside, steps)
         walk.fix_time(self.node)
         rows = numbers.reshape(steps, -1).astype(np.float64)
         rows = rows[::-1] if beside.backward else rows
         key = (rows.tobytes(), view.tensor)
         if key not in self._tables:
-            named = replace(view, pending=label)
+            named = replace(view, pending=self.node.label)
             made = step_table(walk, named, steps_counted(walk, named, steps), rows)
             feature = walk.new_axis("units", rows.shape[1], "feature")
             self._tables[key] = View(made, (time, feature))
         return Read(self._tables[key], 0, beside.backward)
+
+    def fitting(self, read: Read, steps: int) -> Axis:
+        """The axis of time of a sequence, which has so many steps; where any number, the walk
+        starts again with that.
+        """
+        assert read.axis is not None
+        time = read.view.axes[read.axis]
+        if any(a.open for a in self.walk.pieces(time)) or read.view.shape[read.axis] != steps:
+            raise self.walk.need_size(
+                self.node,
+                time,
+                steps,
+                f"has numbers for {steps} steps, and a sequence of {read.view.shape[read.axis]}; "
+                "give both the same length",
+            )
+        return time
 
     def without_length(self) -> ModelError:
         """The error of numbers that do not come round, for sequences of any length."""

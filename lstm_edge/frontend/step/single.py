@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from math import prod
 
-from onnx import NodeProto, helper
+from onnx import NodeProto, helper, numpy_helper
 
 from lstm_edge.frontend.graph.fold import SHAPE_ONLY
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import OWN_DOMAIN, captured, is_standard
 from lstm_edge.frontend.model.operators.ids import INTEGERS
+from lstm_edge.frontend.step.counts import Array, pure, readers, taken_counts
 from lstm_edge.frontend.step.cuts import cuts_of
 from lstm_edge.frontend.step.moves import MOVES
 from lstm_edge.frontend.step.outer import LAYERS
@@ -35,7 +36,11 @@ def single_steps(sketch: Graph) -> None:
     pairs = graph.pairs()
     if not pairs:
         return
-    inside = graph.region(pairs)
+    counts = taken_counts(sketch)
+    if counts:
+        graph = _Graph(sketch)
+        pairs = {before: after for before, after in pairs.items() if before not in counts}
+    inside = graph.region(pairs, counts)
     befores = dict.fromkeys(pairs)
     outside = [n for n in sketch.nodes if id(n) not in inside]
     read = {name for n in outside for name in (*n.input, *captured(n))}
@@ -49,6 +54,7 @@ def single_steps(sketch: Graph) -> None:
         "step",
         [helper.make_tensor_value_info(name, 1, None) for name in befores],
         [helper.make_tensor_value_info(name, 1, None) for name in (*made, *copies.values())],
+        [numpy_helper.from_array(by, name) for name, by in counts.items()],
     )
     outputs = [*made, *copies.values()]
     step = helper.make_node(
@@ -60,6 +66,8 @@ def single_steps(sketch: Graph) -> None:
         body=body,
         after=list(pairs.values()),
     )
+    if counts:
+        step.attribute.append(helper.make_attribute("counts", list(counts)))
     later = graph.below(step.output)
     for node in outside:
         for k, name in enumerate(node.input):
@@ -143,8 +151,10 @@ class _Graph:
             sketch.warnings.append,
         )
 
-    def region(self, pairs: Mapping[str, str]) -> set[int]:
-        """The nodes of the step: from states to their next values, and what only feeds these."""
+    def region(self, pairs: Mapping[str, str], counts: Mapping[str, Array]) -> set[int]:
+        """The nodes of the step: from states to their next values, what only feeds these, and what
+        computes with counts of the steps.
+        """
         nodes = {id(n): n for n in self.sketch.nodes}
         last = {id(n) for n in self.sketch.nodes if set(pairs.values()).intersection(n.output)}
         renewing = (self.above(pairs.values()) & self.below(pairs)) | last
@@ -154,6 +164,7 @@ class _Graph:
             if known.intersection(node.input) and (id(node) in renewing or not self._ends(node)):
                 inside.add(id(node))
                 known.update(o for o in node.output if o)
+        inside |= readers(self.sketch, pure(self.sketch, counts), counts) if counts else set()
         made = [o for key in inside for o in nodes[key].output]
         read = [i for key in inside for i in nodes[key].input]
         inside |= self.below(made) & self.above(read)

@@ -136,7 +136,7 @@ ML: Mapping[str, Operator] = {
 """Operators of the domain ai.onnx.ml, which scikit-learn's pipelines become."""
 
 OWN: Mapping[str, Operator] = {
-    "Step": _operator(steps.step, "after body"),
+    "Step": _operator(steps.step, "after body counts"),
     "Repeat": _operator(repeat, "number"),
     "Frames": _operator(spectrum.frames, "begin frame frames hop"),
     "Power": _operator(spectrum.power),
