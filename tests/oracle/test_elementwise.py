@@ -104,6 +104,11 @@ FUNCTIONS: dict[str, list[onnx.NodeProto]] = {
     "Floor": [node("Div", "s small", "a"), node("Floor", "a", "z")],
     "Ceil": [node("Mul", "s three", "a"), node("Ceil", "a", "z")],
     "Round": [node("Mul", "s three", "a"), node("Round", "a", "e"), node("Div", "e three", "z")],
+    "cast to integers and back": [
+        node("Div", "s small", "a"),
+        node("Cast", "a", "i", to=7),
+        node("Cast", "i", "z", to=1),
+    ],
     "Mod": [node("Mod", "s third", "z", fmod=1)],
     "Mod by feature": [node("Abs", "levels", "m"), node("Mod", "s m", "z", fmod=1)],
     "remainder written out": [
@@ -126,7 +131,7 @@ def function_model(case: str) -> onnx.ModelProto:
 
 JUMPS = (
     *("step function", "logic", "Sign", "Floor", "Ceil"),
-    *("Round", "Mod", "Mod by feature", "remainder written out"),
+    *("cast to integers and back", "Round", "Mod", "Mod by feature", "remainder written out"),
 )
 """The smallest error becomes a large one."""
 CLOSE = ("Where",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from tests.oracle.step_graphs import file_of, rolled, value, written_out
 from tests.oracle.step_graphs import single as one_step
 from tests.oracle.test_step_single import drawn, names_of, stepped, streamed
 
+CellOf = Callable[[Builder, str, Sequence[str]], Result]
 H = (1, UNITS)
 PERIODS, AHEAD = [1, 2, 2, 3, 4], [0, 0, 1, 1, 3]
 KINDS = {"i": ([], TensorProto.INT64), "t": ([1, 1], TensorProto.FLOAT)}
@@ -190,6 +191,15 @@ def rounded(b: Builder, x: str, s: Sequence[str]) -> Result:
     return b.head(h), [h]
 
 
+def cut_off(b: Builder, x: str, s: Sequence[str]) -> Result:
+    """The same of eighths towards 0, as torch.trunc is exported."""
+    eight = b.constant(8.0)
+    new = b.add("Tanh", b.sum(b.dense(x, INPUTS, UNITS), b.times(s[0], UNITS, UNITS)))
+    whole_ = b.add("Cast", b.add("Mul", new, eight), to=TensorProto.INT64)
+    h = b.add("Div", b.add("Cast", whole_, to=TensorProto.FLOAT), eight)
+    return b.head(h), [h]
+
+
 def phased(b: Builder, x: str, s: Sequence[str]) -> Result:
     """Phased LSTM (Neil et al. 2016) of the time in the first feature."""
     time, rest = b.add("Split", x, b.constant([1, 2]), outputs=2, axis=1)
@@ -215,9 +225,12 @@ def test_phased_lstm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entire(rolled("phased", "scan"), tmp_path, least=45.0, data={"x": x.astype(np.float32)})
 
 
+@pytest.mark.parametrize("how", [rounded, cut_off])
 @pytest.mark.parametrize("way", ["loop", "unrolled", "single"])
-def test_a_state_that_is_rounded(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(CELLS, "rounded", (rounded, [H]))
+def test_a_state_that_is_rounded(
+    way: str, how: CellOf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CELLS, "rounded", (how, [H]))
     if way == "single":
         model, x = one_step("rounded"), drawn()
         loaded = load(saved(model, tmp_path))

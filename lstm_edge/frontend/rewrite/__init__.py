@@ -26,6 +26,7 @@ from lstm_edge.frontend.rewrite.repeats import repeats
 from lstm_edge.frontend.rewrite.reversals import remove_reversals
 from lstm_edge.frontend.rewrite.sorted_batch import unsort_batch
 from lstm_edge.frontend.rewrite.spectra import spectra
+from lstm_edge.frontend.rewrite.truncations import truncations
 from lstm_edge.frontend.rewrite.wrong_export import (
     refuse_lost_projections,
     refuse_masks,
@@ -47,6 +48,7 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     spectra,
     gains,
     log_averages,
+    truncations,
     unrolled,
     single_steps,
     remove_reversals,
