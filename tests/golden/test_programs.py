@@ -9,144 +9,17 @@ writes the files anew: look at the difference.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lstm_edge.ir.expr import Cell, input_vector, join, state, take, tanh
-from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.certificate import certificate
-from lstm_edge.passes.options import Options, Widths
 from lstm_edge.passes.prove import prove
-from tests.support.inner_axes import Conv, conv_model
-from tests.support.models import random_inputs, random_model
-from tests.support.open_cells import Weights, open_model, step_model
-from tests.support.programs import quantized
-from tests.support.spectra import mel_model
+from tests.golden.cases import CASES, program_of
 
 FOLDER = Path(__file__).resolve().parent / "programs"
-SMALL = {
-    "features": 2,
-    "classes": 3,
-    "layout": "batch_first",
-    "weights": "normal",
-    "direction": "forward",
-    "norm": "",
-    "cut": (),
-    "also": (),
-    "initial": True,
-    "front": (),
-    "read": "last",
-    "steps": None,
-}
-
-
-def small(seed: int, **choices: object) -> Model:
-    return random_model(seed, **{**SMALL, **choices})
-
-
-def taken() -> Model:
-    """A step that reads its input and its state in another order."""
-    w, h = Weights(np.random.default_rng(12)), state("h")
-    x = input_vector("x")
-    new = tanh(w.matrix("a", 3, (x, 3), (h, 3))) * 0.5 + take(x, (2, 0, 1)) * take(h, (1, 2, 0))
-    cell = Cell("step", {"h": new, "out": join(take(new, (2, 0)), take(x, (1,)))}, limited=True)
-    return step_model(cell, w.params, {"out": 3}, {"h": 3}, 3)
-
-
-CASES: dict[str, tuple[Callable[[], Model], Options]] = {
-    "gru": (
-        lambda: small(
-            5,
-            cell="gru_reset_after",
-            hidden=(3,),
-            front=("dense", "relu"),
-            head=("layer_norm", "dense", "softmax"),
-        ),
-        Options(16, 32),
-    ),
-    "lstm": (
-        lambda: small(
-            6,
-            cell="peephole",
-            hidden=(2, 2),
-            read="joined",
-            direction="both",
-            steps=4,
-            head=("dense", "log_softmax"),
-            cut=("input",),
-        ),
-        Options(12, 16, power_of_two=True),
-    ),
-    "over_time": (
-        lambda: small(
-            7,
-            cell="rnn",
-            hidden=(2,),
-            front=("conv", "relu", "strided_max_pool"),
-            read="mean",
-            steps=8,
-            head=("dense", "softplus", "scale", "argmax"),
-            lengths=True,
-        ),
-        Options(8, 32, 4, power_of_two=True),
-    ),
-    "rows": (
-        lambda: small(
-            8,
-            cell="fast_grnn",
-            hidden=(2,),
-            rows=5,
-            ids=2,
-            read="flat",
-            steps=3,
-            head=("elu", "softmax", "dense"),
-        ),
-        Options(12, 32, 16),
-    ),
-    "shifted": (
-        lambda: small(10, cell="rnn", hidden=(2,), rows=4, head=("softsign", "softmax", "dense")),
-        Options(12, 32, power_of_two=True),
-    ),
-    "doubled": (
-        lambda: small(
-            11,
-            cell="plain",
-            hidden=(2,),
-            direction="both",
-            read="steps",
-            steps=3,
-            head=("dense", "sigmoid"),
-        ),
-        Options(12, 32, layers={"lstm0": Widths(8, 12, ("R_i", "W_f"))}),
-    ),
-    "eight": (
-        lambda: small(9, cell="coupled", hidden=(2,), front=("dense", "tanh"), head=("dense",)),
-        Options(8, 16),
-    ),
-    "audio": (lambda: mel_model(32, 16, 3, least=0.01), Options(12, 32)),
-    "positions": (
-        lambda: conv_model(
-            Conv(
-                places=5,
-                channels=2,
-                units=2,
-                pad=(1, 1),
-                frames=2,
-                relu=True,
-                scaled=True,
-                pooled=2,
-            )
-        ),
-        Options(12, 32),
-    ),
-    "taken": (taken, Options(12, 32)),
-    "curves": (lambda: open_model("curves"), Options(12, 32)),
-    "slstm": (lambda: open_model("slstm"), Options(16, 32)),
-}
 
 
 def short(numbers: float | tuple[float, ...]) -> str:
@@ -172,10 +45,7 @@ def described(program: Program) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 def test_programs_are_the_golden_ones(case: str, update_golden: bool) -> None:
-    make, options = CASES[case]
-    model = make()
-    inputs = random_inputs(model, 8, None, 1)
-    text = described(quantized(model, inputs, options, from_data=False))
+    text = described(program_of(case))
     path = FOLDER / f"{case}.txt"
     if update_golden:
         FOLDER.mkdir(exist_ok=True)
