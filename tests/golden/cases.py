@@ -10,6 +10,12 @@ from lstm_edge.ir.expr import Cell, input_vector, join, state, take, tanh
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.options import Options, Widths
+from tests.oracle.between_sweeps import (
+    attention_pooling,
+    gru_begun,
+    other_length,
+    shifted_by_first,
+)
 from tests.support.inner_axes import Conv, conv_model
 from tests.support.models import random_inputs, random_model
 from tests.support.open_cells import Weights, open_model, step_model
@@ -30,6 +36,10 @@ SMALL = {
     "read": "last",
     "steps": None,
 }
+
+
+TAPS = np.array([[1, 2, 3, 4] * 8, [4, 3, 2, 1] * 8]) / 8
+"""A window of a frame and a half, of two frames that are added."""
 
 
 def small(seed: int, **choices: object) -> Model:
@@ -133,7 +143,27 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
     ),
     "taken": (taken, Options(12, 32)),
     "curves": (lambda: open_model("curves"), Options(12, 32)),
+    "delayed": (lambda: open_model("delayed"), Options(8, 32, 16)),
+    "ltc": (lambda: open_model("ltc"), Options(12, 16)),
+    "spectrum": (lambda: mel_model(64, 32, 4, root=True), Options(12, 32)),
+    "taps": (lambda: mel_model(32, 16, 3, kind="int", window=TAPS), Options(16, 32)),
+    "projected": (
+        lambda: small(
+            13,
+            cell="projected",
+            hidden=(3,),
+            features=5,
+            cut=("input", "hidden"),
+            also=("hidden", "cell"),
+            head=("dense", "relu", "dense"),
+        ),
+        Options(16, 32, 8, power_of_two=True),
+    ),
     "slstm": (lambda: open_model("slstm"), Options(16, 32)),
+    "gru_begun": (lambda: gru_begun().model, Options(12, 32)),
+    "other_length": (lambda: other_length().model, Options(8, 32)),
+    "pooling": (lambda: attention_pooling().model, Options(12, 16)),
+    "shifted_by_first": (lambda: shifted_by_first().model, Options(16, 32)),
 }
 
 

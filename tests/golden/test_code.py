@@ -1,5 +1,5 @@
-"""What C is made of small models, for cores of each kind: kernels, tiles, where operands lie, and a
-checksum of each function, array and type, as they are in the repository.
+"""What C is made of small models, for cores of each kind: kernels, tiles, where operands lie, what
+a step costs, and a checksum of each function, array and type, as they are in the repository.
 
 That the C computes what numpy does is for tests on this computer and on boards to say: this one
 says which of it a change of the compiler moves. `--update-golden` writes the files anew: look at
@@ -20,11 +20,12 @@ from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.pieces import pieces
 from lstm_edge.emit.render import Rendered, render
 from lstm_edge.ir.program import Program
+from lstm_edge.passes.costs import base_of, pieces_around
 from lstm_edge.passes.operands import Run
 from lstm_edge.passes.select import Selection, Tiles
 from lstm_edge.passes.tiles import product_of
 from lstm_edge.passes.wide import Wide
-from lstm_edge.targets import load_target
+from lstm_edge.targets import Target, load_target
 from tests.golden.cases import CASES, program_of
 from tests.support.exactness import float_program
 
@@ -42,7 +43,14 @@ FORMS = {
     "audio": ("cortex-m4", "cortex-m55"),
     "positions": ("cortex-m4", "host none", "cortex-m55"),
     "taken": ("cortex-m3", "cortex-m55", "host full"),
-    "curves": ("cortex-m4",),
+    "projected": ("cortex-m4",),
+    "delayed": ("cortex-m55", "host none"),
+    "ltc": ("cortex-m4",),
+    "spectrum": ("cortex-m4", "cortex-m55"),
+    "taps": ("cortex-m0",),
+    "gru_begun": ("cortex-m4", "host none"),
+    "other_length": ("cortex-m3",),
+    "pooling": ("cortex-m55",),
     "slstm": ("host none", "cortex-m55"),
     "float over_time": ("host none", "cortex-m4", "cortex-m55"),
 }
@@ -116,11 +124,23 @@ def checksums(text: str) -> Iterator[str]:
     yield f"and {zlib.crc32(rest.encode()):08x}"
 
 
+def costs(program: Program, chosen: Selection, target: Target) -> str:
+    """The pieces of code that a step runs, by which its instructions are estimated."""
+    base = base_of(program, target)
+    if base is None:
+        return "no costs"
+    tiles, pieces = pieces_around(program, chosen, base, program.steps or 6)
+    counts = (f"{name} {count:.6g}" for name, count in sorted(pieces.items()))
+    return f"costs {tiles:.6g}, {', '.join(counts)}"
+
+
 def described(case: str) -> str:
     """All of a case as a text."""
     lines = []
     for form, program, made in rendered(case):
+        target = load_target(form.split()[0])
         lines += [f"== {form}", *selected(program, made.selection)]
+        lines.append(costs(program, made.selection, target))
         for name, text in made.files.items():
             lines.append(name.removeprefix(program.name))
             lines += [f"  {line}" for line in checksums(text)]

@@ -1,5 +1,5 @@
 """What lowering makes of small models, and how far each number in it reaches: the proof as a text,
-and a checksum of each constant, as they are in the repository.
+a checksum of each constant, and of what comes out, as they are in the repository.
 
 Every format, every constant and every bound of a program is in it. Whether they are good is for
 other tests to say: this one says which of them a change of the compiler moves. `--update-golden`
@@ -9,15 +9,18 @@ writes the files anew: look at the difference.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from lstm_edge.interpret.execute import run
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.certificate import certificate
 from lstm_edge.passes.prove import prove
 from tests.golden.cases import CASES, program_of
+from tests.support.programs import extremes
 
 FOLDER = Path(__file__).resolve().parent / "programs"
 
@@ -27,6 +30,14 @@ def short(numbers: float | tuple[float, ...]) -> str:
     if not isinstance(numbers, tuple):
         return f"{numbers:.9g}"
     return f"{len(numbers)} of {zlib.crc32(' '.join(f'{n:.9g}' for n in numbers).encode()):08x}"
+
+
+def results(program: Program) -> Iterator[str]:
+    """What it computes of the two ends of its inputs' formats."""
+    outputs, states = run(program, extremes(program, 4, program.steps or 5))
+    for name, array in {**outputs, **states}.items():
+        crc = zlib.crc32(np.ascontiguousarray(array, "<i8").tobytes())
+        yield f"  {name} {list(array.shape)} {array.min()} .. {array.max()}: {crc:08x}"
 
 
 def described(program: Program) -> str:
@@ -40,6 +51,7 @@ def described(program: Program) -> str:
         lines.append(f"  {name}: {short(value.format.scale)}, {short(value.format.zero_point)}")
     lines += ["", "States"]
     lines += [f"  {s.name} <- {s.next}: {s.initial.tolist()}" for s in program.states]
+    lines += ["", "Results", *results(program)]
     return "\n".join(lines) + "\n"
 
 

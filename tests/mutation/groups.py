@@ -25,6 +25,7 @@ class Group:
 _PROGRAMS = (
     "golden/test_golden.py",
     "golden/test_programs.py",
+    "golden/test_code.py",
     "oracle/test_layers.py",
     "oracle/test_small_results.py",
 )
@@ -37,6 +38,7 @@ _OPERATIONS = (
     "unit/test_prove.py",
     "unit/test_on_the_way.py",
     "unit/test_spectrum.py",
+    "unit/test_fuse.py",
     "proofs/test_*.py",
     "property/test_intervals.py",
 )
@@ -95,7 +97,6 @@ GROUPS: Mapping[str, Group] = {
         ),
         (
             "golden/test_kernels.py",
-            "golden/test_code.py",
             "unit/test_select.py",
             "unit/test_mve.py",
             "unit/test_wide.py",
