@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.ir.expr import Cell, input_vector, join, state, take, tanh
+from lstm_edge.interpret.feed import Feed
+from lstm_edge.ir.expr import Cell, input_vector, join, larger, state, take, tanh
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program
+from lstm_edge.passes.calibrate import calibrate
+from lstm_edge.passes.lower_integer import lower_integer
+from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options, Widths
 from tests.oracle.between_sweeps import (
     attention_pooling,
@@ -19,7 +24,6 @@ from tests.oracle.between_sweeps import (
 from tests.support.inner_axes import Conv, conv_model
 from tests.support.models import random_inputs, random_model
 from tests.support.open_cells import Weights, open_model, step_model
-from tests.support.programs import quantized
 from tests.support.spectra import mel_model
 
 SMALL = {
@@ -36,14 +40,21 @@ SMALL = {
     "read": "last",
     "steps": None,
 }
-
-
 TAPS = np.array([[1, 2, 3, 4] * 8, [4, 3, 2, 1] * 8]) / 8
-"""A window of a frame and a half, of two frames that are added."""
+"""A window of two taps: frames are sums of two pieces."""
+GRID = 32.0
+"""Ranges that were seen are widened to multiples of 1 / GRID."""
 
 
 def small(seed: int, **choices: object) -> Model:
     return random_model(seed, **{**SMALL, **choices})
+
+
+def few() -> Model:
+    """A step that does little with many products: tiles are used at once."""
+    w, h, x = Weights(np.random.default_rng(13)), state("h"), input_vector("x")
+    a, b, c = (w.matrix(g, 7, (v, n)) for g, v, n in (("a", x, 3), ("b", x, 3), ("c", h, 7)))
+    return step_model(Cell("step", {"h": larger(a, b) + c * 0.25}), w.params, {"h": 7}, {"h": 7}, 3)
 
 
 def taken() -> Model:
@@ -142,6 +153,7 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
         Options(12, 32),
     ),
     "taken": (taken, Options(12, 32)),
+    "few": (few, Options(8, 32, power_of_two=True)),
     "curves": (lambda: open_model("curves"), Options(12, 32)),
     "delayed": (lambda: open_model("delayed"), Options(8, 32, 16)),
     "ltc": (lambda: open_model("ltc"), Options(12, 16)),
@@ -167,10 +179,22 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
 }
 
 
+SEEN = ("eight", "gru_begun", "slstm", "positions", "few")
+"""Cases whose ranges are also taken from data, as with calibration."""
+ALL = (*CASES, *(f"seen {name}" for name in SEEN))
+
+
 def program_of(case: str) -> Program:
-    """The integer program of a case. Its ranges are powers of two, so the order in which a matrix
-    library sums does not show.
+    """The integer program of a case; ranges that float sums have a part in are rounded, so that
+    their order does not show: to powers of two where nothing was seen, else to this grid.
     """
-    make, options = CASES[case]
+    name = case.removeprefix("seen ")
+    make, options = CASES[name]
     model = make()
-    return quantized(model, random_inputs(model, 8, None, 1), options, from_data=False)
+    feed = Feed.of_samples(random_inputs(model, 8, None, 1))
+    ranges = calibrate(lower_real(model), feed, from_data=name != case)
+    if name != case:
+        low = {k: np.floor(a * GRID) / GRID for k, a in ranges.low.items()}
+        high = {k: np.ceil(a * GRID) / GRID for k, a in ranges.high.items()}
+        ranges = replace(ranges, low=low, high=high, moments={})
+    return lower_integer(model, ranges, options)

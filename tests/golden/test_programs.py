@@ -19,7 +19,7 @@ from lstm_edge.interpret.execute import run
 from lstm_edge.ir.program import Program
 from lstm_edge.passes.certificate import certificate
 from lstm_edge.passes.prove import prove
-from tests.golden.cases import CASES, program_of
+from tests.golden.cases import ALL, program_of
 from tests.support.programs import extremes
 
 FOLDER = Path(__file__).resolve().parent / "programs"
@@ -55,10 +55,10 @@ def described(program: Program) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", ALL)
 def test_programs_are_the_golden_ones(case: str, update_golden: bool) -> None:
     text = described(program_of(case))
-    path = FOLDER / f"{case}.txt"
+    path = FOLDER / f"{case.replace(' ', '_')}.txt"
     if update_golden:
         FOLDER.mkdir(exist_ok=True)
         path.write_text(text)

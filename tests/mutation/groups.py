@@ -156,6 +156,7 @@ GROUPS: Mapping[str, Group] = {
             "oracle/test_across_time.py",
             "hostile/test_bad_models.py",
             "hostile/test_bad_keras.py",
+            "hostile/test_bad_recurrent.py",
             "hostile/test_unsupported_keras.py",
         ),
     ),
