@@ -33,16 +33,11 @@ class Builder:
         """Value whose format was chosen, not computed -> where its range comes from."""
         self.blocks: list[Block] = []
         self._ops: list[Op] = []
-        self._made: set[str] = set()
         self._kept: set[str] = set()
         self._given: dict[str, str] = {}
         self.replaceable: set[str] = set()
         """Constants that are weights, which an update changes."""
         self._own = ""
-
-    def makes(self, value: Value) -> bool:
-        """True for what an operation makes; else it is an input, a state or a constant."""
-        return value.name in self._made
 
     def value(self, name: str, length: int, fmt: Format, comment: str = "") -> Value:
         """Declare a value that no operation makes: an input or a state."""
@@ -76,7 +71,6 @@ class Builder:
         """Append an operation; its length is that of the longest operand unless given."""
         size = max(v.length for v in args) if length is None else length
         value = self.value(self._fresh(name), size, fmt, comment)
-        self._made.add(value.name)
         self._ops.append(Op(kind, value.name, tuple(v.name for v in args), **fields))
         return value
 

@@ -80,14 +80,10 @@ def _table(
     """A table over [-16, 16], or half of that, `doubled` times: read twice as coarsely."""
     fraction = min(max(fraction_of(value), TABLE_FRACTION[0]), TABLE_FRACTION[1])
     missing = fraction - fraction_of(value)
-    if missing > MOST_MISSING:
-        p = _sign(b, value, fraction, name)
-    elif missing < 0:
+    if missing < 0:
         p = shift_right(b, value, -missing, f"{name}_in", rounded=False)
     else:
-        if missing > 0:
-            value = saturate(b, value, 32 - missing, f"{name}_sat")
-        p = with_fraction(b, value, fraction, f"{name}_in")
+        p = _finer(b, value, fraction, name)
     entries = b.constant(*table)
     n = fraction + tables.SIGMOID_RANGE_BITS - tables.HALF_BITS - doubled
     return b.emit("table", name, (p,), result, table=entries, n=n, comment=comment)
@@ -98,6 +94,16 @@ def lower_sine(b: Builder, r: Value, name: str, comment: str) -> Value:
     q15 = fixed(15, -32767, 32767, "int32")
     entries = ("sine_table", tables.sine_table())
     return _table(b, r, entries, FROM_16_TO_4, name, comment, q15)
+
+
+def _finer(b: Builder, value: Value, fraction: int, name: str) -> Value:
+    """An operand with at least as many fractional bits, limited to what can have so many."""
+    missing = fraction - fraction_of(value)
+    if missing > MOST_MISSING:
+        return _sign(b, value, fraction, name)
+    if missing > 0:
+        value = saturate(b, value, 32 - missing, f"{name}_sat")
+    return with_fraction(b, value, fraction, f"{name}_in")
 
 
 def _sign(b: Builder, value: Value, fraction: int, name: str) -> Value:
@@ -170,6 +176,8 @@ def _tanh(b: Builder, value: Value, name: str, comment: str) -> Value:
 
 def _softsign(b: Builder, value: Value, name: str, comment: str) -> Value:
     """x / (1 + |x|) = 1 / (1 + max(-x, 0)) - 1 / (1 + max(x, 0))."""
+    if fraction_of(value) < 0:  # 1 is less than a unit, and what 1 + |x| is made of
+        value = _finer(b, value, 0, name)
     x = with_fraction(b, value, min(fraction_of(value), SOFTSIGN_FRACTION), f"{name}_in")
     x = saturate(b, x, 31, f"{name}_sat")
     zero = constant_vector(b, "zero", np.zeros(1))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lstm_edge.errors import QuantizationError
 from lstm_edge.formats import INT32_MAX
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.decisions import Decisions
@@ -231,9 +232,15 @@ class _Kept:
         low, high = self.decisions.keep(
             f"{self.name}: shifts", lambda: [max(least - 1, 0), min(most + 2, MOST_SHIFT)]
         )
-        if least < low or most > high:
-            outside = least if least < low else most
-            self.decisions.beyond(f"{self.source}: the shift of a sum", outside, high)
+        if least < low:
+            what = f"{self.source}: a unit of its sums, in those of their results,"
+            self.decisions.beyond(what, 2.0**-least, 2.0**-low)
+        if most > high:
+            raise QuantizationError(
+                f"{self.source}: weights are so small that a sum is shifted by {most}, and the "
+                f"code that is to stay shifts by {high} at most; compile this network and replace "
+                "the code as well"
+            )
         return low, high
 
 

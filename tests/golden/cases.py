@@ -62,8 +62,9 @@ def taken() -> Model:
     w, h = Weights(np.random.default_rng(12)), state("h")
     x = input_vector("x")
     new = tanh(w.matrix("a", 3, (x, 3), (h, 3))) * 0.5 + take(x, (2, 0, 1)) * take(h, (1, 2, 0))
-    cell = Cell("step", {"h": new, "out": join(take(new, (2, 0)), take(x, (1,)))}, limited=True)
-    return step_model(cell, w.params, {"out": 3}, {"h": 3}, 3)
+    out = join(take(new, (2, 0)), take(x, (1,)) - take(state("before"), (2,)))
+    cell = Cell("step", {"h": new, "before": take(x, (1, 0, 2)), "out": out}, limited=True)
+    return step_model(cell, w.params, {"out": 3}, {"h": 3, "before": 3}, 3)
 
 
 CASES: dict[str, tuple[Callable[[], Model], Options]] = {

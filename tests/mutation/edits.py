@@ -138,7 +138,7 @@ class _Finder:
                 yield from self.constant(node)
             case ast.Name() | ast.Attribute():
                 yield from self.name(node)
-            case ast.Call() if len(node.args) > 1 and _called(node) not in COMMUTATIVE:
+            case ast.Call() if len(node.args) > 1 and not _commutes(node):
                 yield from self.swapped(node.args[0], node.args[1])
             case ast.Tuple():
                 for left, right in zip(node.elts, node.elts[1:], strict=False):
@@ -234,6 +234,14 @@ def _called(node: ast.Call) -> str:
     """The last name of what is called."""
     name = node.func
     return name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "")
+
+
+def _commutes(node: ast.Call) -> bool:
+    """Whether the first two arguments may change places: clip of three is the least of the largest
+    of two and the third.
+    """
+    name = _called(node)
+    return name in COMMUTATIVE or (name == "clip" and len(node.args) == 3)
 
 
 def _is_text(node: object) -> bool:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lstm_edge import functions as f
-from lstm_edge.errors import QuantizationError
+from lstm_edge.errors import ModelError, QuantizationError
 from lstm_edge.formats import Format, fixed
 from lstm_edge.ir.expr import Cell, Expr, apply, input_vector, layer_norm, select, state, tanh
-from lstm_edge.ir.model import Model
+from lstm_edge.ir.model import Layer, Model
 from lstm_edge.ir.program import Program, Value
 from lstm_edge.operations import OPERATIONS
 from lstm_edge.operations.call import Call, Constants, Moment
 from lstm_edge.passes.builder import Builder
 from lstm_edge.passes.fixed.rescale import rescale_by_unit
 from lstm_edge.passes.lower_divide import Divisor, lower_divide
+from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.lower_root import lower_log, lower_sqrt
 from lstm_edge.passes.lower_wave import lower_wave
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
 from tests.support.exactness import stored_streams
-from tests.support.models import random_inputs
+from tests.support.models import random_inputs, random_model
 from tests.support.open_cells import FEATURES, Weights, step_model
 from tests.support.programs import quantized, real_outputs
 
@@ -97,6 +101,33 @@ def test_a_logarithm_of_any_number(fraction: int, bits: int) -> None:
     found = emitted(b, {"x": numbers})["y"] * result.format.unit
     exact = np.log(np.maximum(numbers, 1) * value.format.unit)
     assert np.abs(found - exact).max() <= 1.2e-4
+
+
+CURVES = {
+    "sigmoid": lambda v: 0.5 + np.tanh(v / 2.0) / 2.0,
+    "tanh": np.tanh,
+    "elu_tail": lambda v: np.exp(np.minimum(v, 0.0)) - 1.0,
+    "softplus_tail": lambda v: np.log1p(np.exp(-np.abs(v))),
+    "softsign": lambda v: v / (1.0 + np.abs(v)),
+    "fine sigmoid": lambda v: 0.5 + np.tanh(v / 2.0) / 2.0,
+}
+
+
+@pytest.mark.parametrize("curve", CURVES)
+@pytest.mark.parametrize(("fraction", "bits"), [*SHAPES, (-10, 22), (-24, 8), (-21, 11), (6, 16)])
+def test_a_curve_of_any_number(curve: str, fraction: int, bits: int) -> None:
+    """Of operands all of whose units lie beyond a table, too."""
+    b = Builder()
+    value = b.value("x", 1, fixed(fraction, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, "int32"))
+    if curve == "fine sigmoid":
+        result = lower_fine_sigmoid(b, value, "y", "")
+    else:
+        result = lower_function(b, curve, value, "y", "").value
+    numbers = drawn(value)
+    found = emitted(b, {"x": numbers})["y"]
+    assert result.format.low <= found.min() <= found.max() <= result.format.high
+    exact = CURVES[curve](numbers * value.format.unit)
+    assert np.abs(found * result.format.unit - exact).max() <= 2.0**-11
 
 
 @pytest.mark.parametrize("ahead", [0.0, np.pi / 2.0])
@@ -240,3 +271,11 @@ def test_a_large_number_beside_tiny_ones_is_chosen_as_it_is(e: Expr) -> None:
     prove(program)
     real, ours = (real_outputs(p, tiny)["y"] for p in (lower_real(model), program))
     assert np.abs(real - ours).max() < 1e-4
+
+
+def test_what_looks_back_needs_a_length_that_is_known() -> None:
+    """The layer is named that does: no other, and no program is made."""
+    model = random_model(3, direction="reverse", cell="gru", hidden=(2,), read="steps", steps=4)
+    looking = next(n for n in model.nodes if isinstance(n.op, Layer) and n.op.reverse)
+    with pytest.raises(ModelError, match=f"^{re.escape(looking.label)}.*needs the whole sequence"):
+        lower_real(replace(model, steps=None))

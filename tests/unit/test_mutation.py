@@ -68,6 +68,17 @@ def test_edits_are_slips_of_the_hand_and_leave_texts_alone() -> None:
     }
 
 
+def test_arguments_that_may_change_places_do_not() -> None:
+    made = {
+        "y = clip(a, b, c)": set(),
+        "y = max(a, b)": {"y = min(a, b)"},
+        "y = a.clip(b, c)": {"y = a.clip(c, b)"},
+    }
+    for source, expected in made.items():
+        found = [edit("f.py", source, 1, change) for change in changes_of(source).get(1, [])]
+        assert {m.after for m in found if m} == expected
+
+
 def test_an_edit_knows_the_function_around_it() -> None:
     scopes = {line: {c.scope for c in changes} for line, changes in changes_of(SOURCE).items()}
     assert scopes[2] == {""}
