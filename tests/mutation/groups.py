@@ -125,6 +125,7 @@ GROUPS: Mapping[str, Group] = {
             "unit/test_lower_open.py",
             "unit/test_entering.py",
             "unit/test_logits.py",
+            "unit/test_builder.py",
             "unit/test_numbers.py",
             "unit/test_lift.py",
             "unit/test_decisions.py",
