@@ -144,6 +144,7 @@ GROUPS: Mapping[str, Group] = {
             "frontend/npz/recurrent.py",
         ),
         (
+            "golden/test_read.py",
             "oracle/test_cells.py",
             "oracle/test_frontend_recurrent.py",
             "oracle/test_frontend_npz.py",
