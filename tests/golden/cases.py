@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from lstm_edge.cells import gru
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.expr import Cell, input_vector, join, larger, state, take, tanh
-from lstm_edge.ir.model import Model
+from lstm_edge.ir.model import Layer, Model
 from lstm_edge.ir.program import Program
+from lstm_edge.layers.inner import at_each_place
 from lstm_edge.passes.calibrate import calibrate
 from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
@@ -65,6 +67,30 @@ def taken() -> Model:
     out = join(take(new, (2, 0)), take(x, (1,)) - take(state("before"), (2,)))
     cell = Cell("step", {"h": new, "before": take(x, (1, 0, 2)), "out": out}, limited=True)
     return step_model(cell, w.params, {"out": 3}, {"h": 3, "before": 3}, 3)
+
+
+def uneven(places: int) -> Model:
+    """A GRU at each place of a step, whose units reach differently far."""
+    drawn, params = np.random.default_rng(14), {}
+    for gate in ("z", "r", "n", "hn"):
+        sizes = np.array([0.3, 0.1, 0.03])[:, None] if "n" in gate else 1.0
+        if gate != "hn":
+            params[f"W_{gate}"] = (drawn.normal(size=(3, 2)) * sizes).astype(np.float32)
+        if gate != "n":
+            params[f"R_{gate}"] = (drawn.normal(size=(3, 3)) * sizes).astype(np.float32)
+        params[f"b_{gate}"] = np.zeros(3, np.float32)
+    cell, params = at_each_place(gru(reset_after=True), params, places)
+    return step_model(cell, params, {"h": 3 * places}, {"h": 3 * places}, 2 * places)
+
+
+def lighter() -> Model:
+    """Of an input that moves gates less than the state does."""
+    model = small(15, cell="gru", hidden=(3,), head=("dense",))
+    layer, *others = model.nodes
+    assert isinstance(layer.op, Layer)
+    params = {n: a / 4 if n.startswith("W_") else a for n, a in layer.op.params.items()}
+    changed = replace(layer, op=replace(layer.op, params=params))
+    return replace(model, nodes=(changed, *others))
 
 
 CASES: dict[str, tuple[Callable[[], Model], Options]] = {
@@ -154,6 +180,13 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
         Options(12, 32),
     ),
     "taken": (taken, Options(12, 32)),
+    "uneven": (lambda: uneven(1), Options(8, 16)),
+    "places": (lambda: uneven(2), Options(8, 16)),
+    "lighter": (lighter, Options(12, 32)),
+    "updatable": (
+        lambda: small(16, cell="gru", hidden=(2,), rows=4, head=("dense", "softmax")),
+        Options(12, 32, updatable=True),
+    ),
     "few": (few, Options(8, 32, power_of_two=True)),
     "curves": (lambda: open_model("curves"), Options(12, 32)),
     "delayed": (lambda: open_model("delayed"), Options(8, 32, 16)),
@@ -180,7 +213,7 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
 }
 
 
-SEEN = ("eight", "gru_begun", "slstm", "positions", "few")
+SEEN = ("eight", "gru_begun", "slstm", "positions", "few", "uneven", "places", "lighter")
 """Cases whose ranges are also taken from data, as with calibration."""
 ALL = (*CASES, *(f"seen {name}" for name in SEEN))
 
@@ -197,5 +230,6 @@ def program_of(case: str) -> Program:
     if name != case:
         low = {k: np.floor(a * GRID) / GRID for k, a in ranges.low.items()}
         high = {k: np.ceil(a * GRID) / GRID for k, a in ranges.high.items()}
-        ranges = replace(ranges, low=low, high=high, moments={})
+        without = {k: (low[k], high[k]) for k in low}
+        ranges = replace(ranges, low=low, high=high, moments={}, without=without)
     return lower_integer(model, ranges, options)

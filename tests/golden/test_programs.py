@@ -51,6 +51,7 @@ def described(program: Program) -> str:
         lines.append(f"  {name}: {short(value.format.scale)}, {short(value.format.zero_point)}")
     lines += ["", "States"]
     lines += [f"  {s.name} <- {s.next}: {s.initial.tolist()}" for s in program.states]
+    lines += [f"decided {name}: {value}" for name, value in program.decisions.items()]
     lines += ["", "Results", *results(program)]
     return "\n".join(lines) + "\n"
 

@@ -110,6 +110,19 @@ def test_the_narrower_of_two_wide_factors_is_cut_to_16_bits() -> None:
     assert made.format.unit == 2.0 ** -(20 + 14 - 16)
 
 
+@pytest.mark.parametrize("bits", [15, 16, 17, 18])
+def test_one_factor_of_a_product_has_16_bits(bits: int) -> None:
+    """Whatever is not beyond them is left as it is."""
+    ends = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    (x, y), made, found, b = run(times(), (10, ends), (9, ends))
+    cut = max(bits - 16, 0)
+    half = (1 << cut) >> 1
+    assert kinds(b) == (["round_shift", "saturate", "mulw"] if cut else ["mul"])
+    exact = x * np.clip((y + half) >> cut, *INT16)
+    assert np.array_equal(found, exact >> 16 if cut else exact)
+    assert made.format.unit == 2.0 ** -(19 - cut - (16 if cut else 0))
+
+
 @pytest.mark.parametrize(
     ("fraction", "bits", "up"), [(20, 24, 4), (20, 30, 1), (4, 24, 7), (24, 20, 0), (23, 20, 1)]
 )

@@ -12,9 +12,18 @@ from hypothesis import strategies as st
 
 from lstm_edge.formats import Format
 from lstm_edge.ir.program import Value
+from lstm_edge.passes.decisions import Decisions
 from lstm_edge.passes.moments import Moments
-from lstm_edge.passes.quantize_rows import CHANGING_GAIN, Operand, Rows, quantize_rows
-from lstm_edge.passes.row_scales import MOST_SHIFT, Scheme
+from lstm_edge.passes.quantize_rows import (
+    CHANGING_GAIN,
+    DAMPINGS,
+    Operand,
+    Rows,
+    _candidates,
+    _Kept,
+    quantize_rows,
+)
+from lstm_edge.passes.row_scales import ACCUMULATOR_LIMIT, MOST_SHIFT, Scheme, grid_for
 from tests.support.hypotheses import examples
 
 Doubles = npt.NDArray[np.float64]
@@ -85,6 +94,33 @@ def test_no_row_is_worse_than_nearest_where_it_is_chosen(
     nearest = noise(weights, quantized(weights, scheme), moments)
     ours = noise(weights, quantized(weights, scheme, moments), moments)
     assert np.all(ours <= nearest * (1.0 + 1e-9))
+
+
+def test_a_candidate_in_place_of_the_first_must_gain() -> None:
+    """Errors are those on the data that is chosen by; those of others count for more."""
+    weights, moments = drawn_rows(3, 4, 9, 1.0), moments_of(9, 3)
+    steps = [np.abs(weights).max(axis=1) * share / 127.0 for share in (1.0, 0.8)]
+    tried = _candidates(weights, steps, np.ones(9), (moments,), Scheme(8, False))
+    assert tried.rows.shape == (1 + 2 * len(DAMPINGS), 4, 9)
+    error = weights - tried.rows * tried.steps[:, :, None]
+    exact = np.einsum("krc,cd,krd->kr", error, moments.in_units(np.ones(9)).held_back, error)
+    gain = np.array([1.0, 1.0, *[CHANGING_GAIN] * (2 * len(DAMPINGS) - 1)])
+    np.testing.assert_allclose(tried.noise * gain[:, None], exact, rtol=1e-9)
+    nearest = np.clip(np.floor(weights / steps[0][:, None] + 0.5), -127, 127)
+    assert np.array_equal(tried.rows[0], nearest)
+
+
+def test_sums_have_room_for_any_weights_and_a_bias_as_large() -> None:
+    """Or for some times what they reach, if that is more, as far as int32 goes."""
+    largest, limit = np.array([100.0, 50.0]), 127
+    for reach, expected in (
+        (10, 2 * limit * 150),
+        (20_000, 80_000),
+        (2**26, ACCUMULATOR_LIMIT >> 4),
+    ):
+        kept = _Kept(Decisions(updatable=True), "k", "a test", Scheme(8, False))
+        grid, _ = grid_for(np.ones((1, 2)), np.ones(1), largest, "", kept.scheme, 1.0)
+        assert kept.bound(reach, largest, replace(grid, left_shift=4)) == expected
 
 
 @each_scheme
