@@ -9,11 +9,11 @@ from typing import Any
 
 import jinja2
 
+from lstm_edge.emit.numerals import WIDTH, rows_of
 from lstm_edge.emit.spell import literal
 from lstm_edge.emit.view import Constant
 from lstm_edge.resources import templates_dir
 
-WIDTH = 100
 MOST_IN_LINE = 3
 
 
@@ -54,11 +54,13 @@ def initializer(constant: Constant) -> str:
 
 def _braces(numbers: Any, is_float: bool, indent: str) -> str:
     inner = f"{indent}    "
+    many = not is_float and numbers.size >= WIDTH and _is_small(numbers)
     if numbers.ndim > 1:
-        rows = (f"{inner}{_braces(row, is_float, inner)},\n" for row in numbers)
-        return "{\n" + "".join(rows) + indent + "}"
-    if not is_float and len(numbers) >= WIDTH and numbers.min() > -(2**31):
-        return "{\n" + _many(numbers, inner) + indent + "}"
+        alike = many and numbers.ndim == 2
+        rows = rows_of(numbers, inner) if alike else (_braces(n, is_float, inner) for n in numbers)
+        return "{\n" + "".join(f"{inner}{row},\n" for row in rows) + indent + "}"
+    if many:
+        return rows_of(numbers[None], indent)[0]
     texts = [literal(n, is_float) for n in numbers]
     if sum(len(t) + 2 for t in texts) + len(inner) < WIDTH - 4:
         return "{" + ", ".join(texts) + "}"
@@ -71,14 +73,6 @@ def _braces(numbers: Any, is_float: bool, indent: str) -> str:
     return "{\n" + "".join(lines) + indent + "}"
 
 
-def _many(numbers: Any, inner: str) -> str:
-    """The lines of many integers, with a format for all: there may be millions, and one by one they
-    take a microsecond each.
-    """
-    width = max(len(str(end)) for end in (numbers.min(), numbers.max()))
-    per_line = max(1, (WIDTH - len(inner)) // (width + 2))
-    lines, rest = divmod(len(numbers), per_line)
-    form = [f"%{width}d"]
-    text = f"{inner}{', '.join(form * per_line)},\n" * lines
-    text += f"{inner}{', '.join(form * rest)},\n" if rest else ""
-    return text % tuple(numbers.tolist())
+def _is_small(numbers: Any) -> bool:
+    """Whether int32 holds them and their negatives."""
+    return bool(numbers.min() > -(2**31) and numbers.max() < 2**31)
