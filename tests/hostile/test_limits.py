@@ -28,6 +28,9 @@ from tests.oracle.graphs import graph, lstm_weights, node, saved
 from tests.support.keras_files import contents
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+SIZED = (
+    "Conv_of_constants ConvTranspose Expand Gemm_transposed HannWindow LSTM Resize_fair ScatterND"
+)
 REFUSED = {
     "functions_40": "has 549755813888 nodes, more than the 50000 that are accepted",
     "function_that_calls_itself": "function 'f[01]': calls itself",
@@ -40,6 +43,10 @@ REFUSED = {
     "onnx_Expand_data": "too large|no layer with weights",
     "onnx_Gemm": "too large",
     "onnx_Einsum": "too large|more constants than are accepted",
+    **dict.fromkeys(
+        (f"sized_{name}" for name in SIZED.split()),
+        "of 'a': computes an array that is too large for a microcontroller",
+    ),
     "external_sparse_file_of_2_gb": "'w.data' is larger than the 128 MB",
     "onnx_sparse_file_of_2_gb": "is larger than the 128 MB",
     "h5_sparse_file": "is larger than the 128 MB",

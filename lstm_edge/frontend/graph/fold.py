@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import weakref
+from collections.abc import Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,12 +16,10 @@ from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
 
 from lstm_edge.errors import ModelError, first_line
-from lstm_edge.frontend.graph.node import OPSET, attributes_of, is_standard
+from lstm_edge.frontend.graph.amounts import SHAPE_ONLY, numbers_made, work
+from lstm_edge.frontend.graph.node import OPSET, is_standard
 
 Array = npt.NDArray[Any]
-
-SHAPE_ONLY = frozenset(("Shape", "Size"))
-"""Operators that look at the shape of their input and not at its numbers."""
 
 _ARITHMETIC = (
     "Abs Add And BlackmanWindow Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape Cos "
@@ -36,13 +35,44 @@ _ARITHMETIC = (
 FOLDABLE = SHAPE_ONLY | frozenset(_ARITHMETIC.split())
 """Deterministic operators of which the result may be computed now."""
 
-LARGEST_RESULT = 2**26
-"""Elements of a folded array: bounds what a hostile shape can make us allocate."""
-PRODUCTS = 2**8
-"""Products that count as an element of a result."""
-MOST_RESULTS = 2**27
-"""Elements of all arrays that are folded for one file: seconds."""
-_left = ContextVar("left", default=MOST_RESULTS)
+LARGEST_RESULT = 2**25
+"""Numbers of a folded array, or what takes as much: as many as the largest file has."""
+MOST_RESULTS = 2**28
+"""The same of all that is folded for one file: seconds."""
+LARGEST_DATA = 2**26
+"""Numbers of data that a node makes of all steps, of which nothing is computed yet."""
+MOST_KEPT = 3 * 2**27
+"""Bytes of all arrays that are folded for one file, and kept: each look at a graph folds anew."""
+FEW = 2**16
+"""Bytes of an array that are not counted."""
+TOO_LARGE = "computes an array that is too large for a microcontroller"
+
+
+@dataclass
+class _Left:
+    """What may still be folded of a file: numbers, and bytes of arrays."""
+
+    numbers: int = MOST_RESULTS
+    kept: int = MOST_KEPT
+
+    def compute(self, label: str, numbers: int) -> None:
+        """ModelError where there is no room for a result."""
+        self.numbers -= numbers
+        if self.numbers < 0 or self.kept < 0:
+            raise ModelError(label, "and nodes before it compute more constants than are accepted")
+
+    def keep(self, array: Array) -> None:
+        """Count an array as long as it is there."""
+        if array.nbytes > FEW:
+            self.kept -= array.nbytes
+            weakref.finalize(array, self.free, array.nbytes).atexit = False
+
+    def free(self, size: int) -> None:
+        """What was kept is no longer there."""
+        self.kept += size
+
+
+_left: ContextVar[_Left] = ContextVar("left")
 
 
 def is_foldable(node: NodeProto) -> bool:
@@ -55,9 +85,11 @@ def fold(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> list[Ar
 
     Raises ModelError with `label` where the node is wrong or its result absurdly large.
     """
-    _left.set(_left.get() - check_result(label, node, inputs))
-    if _left.get() < 0:
-        raise ModelError(label, "and nodes before it compute more constants than are accepted")
+    size = work(node, inputs)
+    if size > LARGEST_RESULT:
+        raise ModelError(label, TOO_LARGE)
+    left = _left.get(None) or begin_folding()
+    left.compute(label, size)
     copy = NodeProto()
     copy.CopyFrom(node)
     copy.ClearField("name")
@@ -74,22 +106,25 @@ def fold(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> list[Ar
         raise ModelError(label, f"cannot be computed: {first_line(error)}") from error
     if not all(isinstance(array, np.ndarray | np.generic) for array in results):
         raise ModelError(label, "does not compute a tensor")
-    return [np.asarray(array) for array in results]
+    arrays = [np.asarray(array) for array in results]
+    given = [array for array in inputs if array is not None]
+    for array in arrays:
+        if not any(np.may_share_memory(array, each) for each in given):
+            left.keep(array)
+    return arrays
 
 
-def begin_folding() -> None:
+def begin_folding() -> _Left:
     """What is folded from now on belongs to another file."""
-    _left.set(MOST_RESULTS)
+    left = _Left()
+    _left.set(left)
+    return left
 
 
-def check_result(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> int:
-    """How many numbers a node makes at most, before it makes any; ModelError where a network needs
-    less.
-    """
-    size = _result_size(node, inputs)
-    if size > LARGEST_RESULT:
-        raise ModelError(label, "computes an array that is too large for a microcontroller")
-    return size
+def check_result(label: str, node: NodeProto, inputs: Sequence[Array | None]) -> None:
+    """ModelError where a node makes more numbers of data than any network needs."""
+    if numbers_made(node, inputs) > LARGEST_DATA:
+        raise ModelError(label, TOO_LARGE)
 
 
 @lru_cache(maxsize=512)
@@ -105,93 +140,3 @@ def _evaluator(node: bytes) -> ReferenceEvaluator:
 def stand_in(shape: tuple[int, ...]) -> Array:
     """An array of a shape that takes no memory, for operators that look at the shape only."""
     return np.broadcast_to(np.zeros((), dtype=np.float32), shape)
-
-
-def _result_size(node: NodeProto, inputs: Sequence[Array | None]) -> int:
-    """An upper bound of the elements of the result, without computing it."""
-    if node.op_type in SHAPE_ONLY:
-        return 0
-    if node.op_type == "Concat":
-        return sum(array.size for array in inputs if array is not None)
-    if node.op_type == "Resize":
-        return _resized(inputs)
-    if node.op_type == "Pad" and len(inputs) > 1 and inputs[0] is not None:
-        return _padded(inputs[0], inputs[1])
-    if node.op_type == "Einsum":
-        return _einsum_size(node, inputs)
-    arrays = [np.asarray(array) for array in inputs if array is not None]
-    if node.op_type == "Gather" and len(arrays) == 2:
-        return _gather_size(arrays[0], arrays[1], int(attributes_of(node).get("axis", 0)))
-    bound = _BOUNDS.get(node.op_type)
-    if bound is not None and len(arrays) >= 2:
-        return bound(arrays)
-    if node.op_type == "ConstantOfShape" and arrays:
-        return _product(arrays[0])
-    try:
-        return math.prod(np.broadcast_shapes(*(a.shape for a in arrays)))
-    except ValueError:
-        return 0  # not elementwise, hence no larger than its inputs together
-
-
-def _repeat_size(arrays: Sequence[Array]) -> int:
-    return arrays[0].size * _product(arrays[1])
-
-
-def _gather_size(data: Array, indices: Array, axis: int) -> int:
-    taken = data.shape[axis] if -data.ndim <= axis < data.ndim else 1
-    return indices.size * (data.size // max(1, taken))
-
-
-def _resized(inputs: Sequence[Array | None]) -> int:
-    """By sizes, or by scales."""
-    x, scales, sizes = ([*inputs, None, None, None])[0], *([*inputs, None, None, None])[2:4]
-    if sizes is not None and sizes.size:
-        return _product(sizes)
-    if x is None or scales is None or len(scales) != x.ndim:
-        return 0
-    return int(x.size * min(float(np.prod(np.maximum(scales, 1.0), dtype=np.float64)), 2.0**40))
-
-
-def _padded(x: Array, pads: Array | None) -> int:
-    if pads is None or pads.size != 2 * x.ndim:
-        return x.size
-    before, after = np.split(np.maximum(pads, 0).astype(object), 2)
-    return math.prod(n + int(a) + int(b) for n, a, b in zip(x.shape, before, after, strict=True))
-
-
-def _einsum_size(node: NodeProto, inputs: Sequence[Array | None]) -> int:
-    """Of the letters of the result, and of all together, as many products as are made."""
-    equation = str(attributes_of(node).get("equation", "")).replace(" ", "")
-    letters, _, result = equation.partition("->")
-    sizes: dict[str, int] = {}
-    for names, array in zip(letters.split(","), inputs, strict=False):
-        if array is not None:
-            sizes |= dict(zip(names.replace(".", ""), array.shape, strict=False))
-    made = math.prod(sizes.get(letter, 1) for letter in result)
-    return max(made, math.prod(sizes.values()) // PRODUCTS)
-
-
-def _matmul_size(arrays: Sequence[Array]) -> int:
-    left, right = arrays[0], arrays[1]
-    rows = left.size // max(1, left.shape[-1] if left.ndim else 1)
-    columns = right.size // max(1, right.shape[-2] if right.ndim > 1 else right.size)
-    return max(rows * columns, left.size * columns // PRODUCTS)
-
-
-def _range_size(arrays: Sequence[Array]) -> int:
-    start, limit, delta = ([*(float(a.reshape(-1)[0]) for a in arrays if a.size), 0.0, 0.0])[:3]
-    length = (limit - start) / delta if delta else 0.0
-    return int(length) if math.isfinite(length) else LARGEST_RESULT + 1
-
-
-_BOUNDS: Mapping[str, Callable[[Sequence[Array]], int]] = {
-    "Expand": _repeat_size,
-    "Tile": _repeat_size,
-    "MatMul": _matmul_size,
-    "Range": _range_size,
-}
-"""Operators of which the result may be larger than what broadcasting gives."""
-
-
-def _product(shape: Array) -> int:
-    return math.prod(max(1, abs(int(size))) for size in shape.reshape(-1)[:64])

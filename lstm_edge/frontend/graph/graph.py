@@ -15,11 +15,12 @@ import numpy.typing as npt
 from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.fold import SHAPE_ONLY, fold, is_foldable
+from lstm_edge.frontend.graph.amounts import SHAPE_ONLY, numbers_made
+from lstm_edge.frontend.graph.fold import fold, is_foldable, stand_in
 from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
 from lstm_edge.frontend.graph.nodes import Nodes, needed
 from lstm_edge.frontend.graph.order import in_order
-from lstm_edge.frontend.graph.shapes import Shape, shapes_of
+from lstm_edge.frontend.graph.shapes import FAR, Shape, shapes_of, sizes_of
 from lstm_edge.frontend.graph.tensor import check_finite, tensor_value
 from lstm_edge.frontend.step.repetition import Repetition
 
@@ -27,6 +28,8 @@ Array = npt.NDArray[Any]
 Inferred = tuple[Mapping[str, Shape], Mapping[str, int]]
 """Shapes of tensors as far as onnx could infer them, and its numbers of their types."""
 
+MOST_STORED = 2**12
+"""Numbers of a constant by which shapes may be decided."""
 SIZED = ("Slice", "Split", "Reshape", "Expand", "Squeeze", "Unsqueeze")
 
 
@@ -205,11 +208,11 @@ class Graph:
         return float(array.reshape(-1)[0]) if array is not None and array.size == 1 else None
 
     def integers(self, name: str) -> list[int] | None:
-        """A constant list of integers."""
+        """A constant list of integers, which is no longer than an axis may be."""
         array = self.constant(name)
-        if array is None or array.dtype.kind not in "iu" or array.ndim > 1:
+        if array is None or array.dtype.kind not in "iu" or array.ndim > 1 or array.size > FAR:
             return None
-        return [int(v) for v in array.reshape(-1)]
+        return [int(v) for v in array.reshape(-1).tolist()]
 
     # shapes
 
@@ -220,7 +223,7 @@ class Graph:
 
     def _inference(self) -> Inferred:
         if self.inferred is None:
-            self.inferred = shapes_of(self.proto())
+            self.inferred = self._shapes(self.proto())
         return self.inferred
 
     def shape(self, name: str) -> Shape | None:
@@ -258,7 +261,7 @@ class Graph:
         """
         proto = self.proto()
         nodes = needed(self.nodes, [o.name for o in self.outputs])[0]
-        taken = self._copy(nodes, shapes_of(proto))
+        taken = self._copy(nodes, self._shapes(proto))
         computed = taken._computed_bounds()
         if not computed:
             return taken
@@ -267,7 +270,32 @@ class Graph:
         proto.node.extend(left)
         for name, array in computed.items():
             proto.initializer.append(numpy_helper.from_array(array, name))
-        return self._copy(nodes, shapes_of(proto))
+        return self._copy(nodes, self._shapes(proto))
+
+    def _shapes(self, proto: GraphProto) -> Inferred:
+        """Of all tensors. What the graph computes may ask for more numbers than onnx can follow:
+        then it infers shapes without.
+        """
+        told = [(n, sizes_of(n)) for n in self.nodes if is_standard(n)]
+        makers = [n for n, sizes in told if any(name in self.makers for name in sizes)]
+        if not makers:
+            return shapes_of(proto)
+        closed = GraphProto()
+        closed.CopyFrom(proto)
+        for value in closed.input:
+            for size in value.type.tensor_type.shape.dim:
+                size.dim_value = max(size.dim_value, 1)
+        scope = self._copy(self.nodes, shapes_of(closed, numbers=False))
+        return shapes_of(proto, numbers=not any(scope._made(n) > FAR for n in makers))
+
+    def _made(self, node: NodeProto) -> int:
+        """How many numbers a node makes, where its sizes are known; else 0."""
+        sizes = sizes_of(node)
+        told: list[Array | None] = []
+        for name in node.input:
+            shape = [n if isinstance(n, int) else 1 for n in self.shape(name) or ()]
+            told.append(self.constant(name) if name in sizes else stand_in(tuple(shape)))
+        return numbers_made(node, told)
 
     def _copy(self, nodes: Iterable[NodeProto], known: Inferred) -> Graph:
         return replace(self, begun=nodes, constants=dict(self.constants), inferred=known)
@@ -303,17 +331,23 @@ class Graph:
         self.constants = kept
 
     def proto(self) -> GraphProto:
-        """The graph as onnx has it: what outputs need."""
+        """The graph as onnx has it: what outputs need. Of large constants it has the shapes only:
+        its numbers are copied several times for whoever infers shapes of it.
+        """
         nodes, read = needed(self.nodes, [o.name for o in self.outputs])
         graph = GraphProto()
         graph.name = "graph"
         graph.node.extend(nodes)
         graph.input.extend(self.inputs)
         graph.output.extend(self.outputs)
-        graph.initializer.extend(
-            numpy_helper.from_array(np.array(array, order="C"), name)
-            for name, array in self.constants.items()
-            if name in read and name not in self.makers
-        )
+        for name, array in self.constants.items():
+            if name not in read or name in self.makers:
+                continue
+            if array.size > MOST_STORED:
+                kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+                graph.value_info.append(helper.make_tensor_value_info(name, kind, array.shape))
+            else:
+                stored = numpy_helper.from_array(np.array(array, order="C"), name)
+                graph.initializer.append(stored)
         graph.value_info.extend(self.shapes)
         return graph

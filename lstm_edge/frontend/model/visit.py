@@ -15,7 +15,8 @@ import numpy as np
 from onnx import NodeProto, TensorProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, check_result, fold, stand_in
+from lstm_edge.frontend.graph.amounts import SHAPE_ONLY
+from lstm_edge.frontend.graph.fold import FOLDABLE, check_result, fold, stand_in
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
 from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View

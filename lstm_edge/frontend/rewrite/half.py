@@ -12,7 +12,7 @@ import numpy as np
 from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.fold import SHAPE_ONLY
+from lstm_edge.frontend.graph.amounts import SHAPE_ONLY
 from lstm_edge.frontend.graph.graph import Array, Graph
 from lstm_edge.frontend.graph.node import attributes_of
 from lstm_edge.frontend.graph.tensor import tensor_value

@@ -13,7 +13,8 @@ import numpy as np
 from onnx import NodeProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.fold import SHAPE_ONLY, fold
+from lstm_edge.frontend.graph.amounts import SHAPE_ONLY
+from lstm_edge.frontend.graph.fold import fold
 from lstm_edge.frontend.graph.functions import FORMS, TRUTHS
 from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.step import arithmetic as elements

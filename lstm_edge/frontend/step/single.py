@@ -12,7 +12,7 @@ from math import prod
 
 from onnx import NodeProto, helper, numpy_helper
 
-from lstm_edge.frontend.graph.fold import SHAPE_ONLY
+from lstm_edge.frontend.graph.amounts import SHAPE_ONLY
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import OWN_DOMAIN, captured, is_standard
 from lstm_edge.frontend.model.operators.ids import INTEGERS
