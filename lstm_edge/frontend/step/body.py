@@ -13,7 +13,8 @@ import numpy as np
 from onnx import GraphProto, NodeProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.fold import FOLDABLE, SHAPE_ONLY, fold
+from lstm_edge.frontend.graph.amounts import SHAPE_ONLY
+from lstm_edge.frontend.graph.fold import FOLDABLE, fold
 from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
 from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import View
