@@ -202,6 +202,27 @@ def gathered() -> onnx.ModelProto:
     return whole((nodes, arrays), {"x": (1, C, 15)}, C + UNITS, last=True)
 
 
+def transposed(kernel: int, pads: int, more: int, last: bool = True, **own: Any) -> onnx.ModelProto:
+    """A stride and back again by a transposed convolution, beside what was there before."""
+    nodes = [
+        node("Conv", "x K", "c", strides=[2], pads=[1, 1] if last else [1, 0]),
+        node("Tanh", "c", "e"),
+        node(
+            "ConvTranspose",
+            "e L k",
+            "u",
+            strides=[2],
+            pads=[pads] * 2,
+            output_padding=[more],
+            **own,
+        ),
+        node("Concat", "x u", "j", axis=1),
+    ]
+    arrays = {"K": floats(UNITS - 1, C, 3 if last else 2), "k": floats(4)}
+    arrays["L"] = floats(UNITS - 1, 4 // own.get("group", 1), kernel) * 0.5
+    return whole((nodes, arrays), {"x": (1, C, 16)}, C + 4, last)
+
+
 def image(by: Wanted, steps: int, size: int, places: str = HALF, **more: Any) -> onnx.ModelProto:
     """Places of an inner axis, and steps."""
     made, arrays = resized("r", "u", by, places, **more)
@@ -231,6 +252,9 @@ STREAMING: dict[str, Callable[[], onnx.ModelProto]] = {
     "odd": lambda: two_levels(HALF, (1, 1), steps=23),
     "at each step": lambda: two_levels("asymmetric", (2, 0), False, mode="nearest", **FLOOR),
     "gathered": gathered,
+    "transposed": lambda: transposed(4, 1, 0, group=2),
+    "transposed, one more": lambda: transposed(3, 2, 1, dilations=[2]),
+    "transposed at each step": lambda: transposed(2, 0, 0, last=False),
     "places": lambda: image([1.0, 1.0, 1.0, 2.0], N, 12),
     "corners of places": lambda: image([1, C, N, 9], N, 9, "align_corners"),
 }
@@ -315,6 +339,14 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
     "nearest": (lambda: window([1, C, 17], mode="nearest"), "whole multiples.*mode linear, or a G"),
     "antialias": (lambda: window([1.0, 1.0, 0.5], antialias=1), "antialias = 1 .*; export 0"),
     "crop": (lambda: window([1, C, 9], "tf_half_pixel_for_nn"), "is not supported; export one of"),
+    "transposed": (
+        lambda: whole(
+            ([node("ConvTranspose", "x K", "j", strides=[2])], {"K": floats(C, 4, 3)}),
+            {"x": (1, C, N)},
+            4,
+        ),
+        "makes 2 steps of each of .*: put a stride before it, give --steps",
+    ),
     "open": (
         lambda: whole(resized("x", "j", [1.0, 1.0, 2.0]), {"x": (1, C, "steps")}, C),
         "length is not known; give it with --steps",

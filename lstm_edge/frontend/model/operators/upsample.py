@@ -1,22 +1,34 @@
-"""More places along an inner axis of each step: transposed convolution."""
+"""Transposed convolution: more places along an inner axis of each step, or more steps."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
-from lstm_edge.frontend.model.axes import describe, size_of
+from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.operators.features import guess
 from lstm_edge.frontend.model.operators.inner import conv_inside
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.operators.places import placed
+from lstm_edge.frontend.model.operators.rates import held_steps
 from lstm_edge.frontend.model.operators.sight import inner_axis, numbers_of, other_axis
+from lstm_edge.frontend.model.operators.steps import crop
+from lstm_edge.frontend.model.operators.window import conv
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.ir.clock import Window
+from lstm_edge.layers.elementwise import pair
+from lstm_edge.layers.embedding import embedding
+from lstm_edge.layers.over_time import numbered
+
+Doubles = npt.NDArray[np.float64]
 
 
 def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
     """ConvTranspose along an inner axis: a convolution of the places with zeros between them, of
-    the kernel the other way round. Along time, where that is another axis, without a stride.
+    the kernel the other way round. Along time, where that is another axis, without a stride; where
+    it is the only one, with the stride by which the steps come.
     """
     view, weights = node.view(0), node.weights(1, "input W")
     if weights is None or weights.ndim != len(view.axes) or weights.ndim < 3:
@@ -31,21 +43,26 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
             *(("output_padding", 0, 1), ("pads", 0, 2)),
         )
     }
-    others = [k for k in range(rank) if k + 2 != axis]
-    along_time = any(given["strides"][k] > 1 or given["output_padding"][k] for k in others)
     auto = node.attributes.get("auto_pad", "NOTSET")
     if min(*given["strides"], *given["dilations"]) < 1:
         raise node.error(f"attributes strides, dilations = {given}, expected 1 or more")
-    if axis is None or along_time or auto != "NOTSET" or "output_shape" in node.attributes:
+    if auto != "NOTSET" or "output_shape" in node.attributes:
+        raise node.error("has the attribute auto_pad or output_shape; export it with explicit pads")
+    if axis is None:
+        return _along_time(walk, node, view, weights, given)
+    others = [k for k in range(rank) if k + 2 != axis]
+    if any(given["strides"][k] > 1 or given["output_padding"][k] for k in others):
         time = tuple(atom for k in others for atom in walk.pieces(view.axes[k + 2]))
         raise other_axis(
             walk,
             node,
-            time if along_time else (),
-            "makes more steps, or has the attribute auto_pad or output_shape; only strides along "
-            "an axis of each step with explicit pads are supported: repeat steps outside of the "
-            "model",
+            time,
+            "makes more steps and more places at once; only strides along one axis are supported: "
+            "use one layer for each",
         )
+    for atom in walk.pieces((*view.axes[axis], *view.axes[1])):
+        if walk.roles.get(atom) != "layer":
+            walk.assign(node, (atom,), "feature")
     view = settled(walk, view)
     seen = [(k - 1) * d + 1 for k, d in zip(kernel, given["dilations"], strict=True)]
     before = [n - 1 - p for n, p in zip(seen, given["pads"][:rank], strict=True)]
@@ -59,20 +76,82 @@ def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
     before[axis - 2] = behind[axis - 2] = 0
     if min(*before, *behind) < 0:
         raise node.error(f"attribute pads = {given['pads']} leaves out steps")
-    groups = int(node.attributes.get("group", 1))
-    if groups < 1 or len(weights) % groups or size_of(view.axes[1]) != len(weights):
-        raise node.error(f"input W {list(weights.shape)} does not fit its data")
     attributes = {
         "dilations": given["dilations"],
         "pads": [*before, *behind],
-        "group": groups,
+        "group": int(node.attributes.get("group", 1)),
     }
-    turned = np.flip(weights, axis=tuple(range(2, weights.ndim)))
-    rows, own = weights.shape[:2]
-    apart = turned.reshape(groups, rows // max(groups, 1), own, *kernel).swapaxes(1, 2)
     made = replace(node, op="Conv", attributes=attributes)
-    as_conv = np.ascontiguousarray(apart.reshape(groups * own, -1, *kernel))
-    return [conv_inside(walk, made, view, as_conv, axis)]
+    return [conv_inside(walk, made, view, _turned(node, view, weights), axis)]
+
+
+def _turned(node: OnnxNode, view: View, weights: Doubles) -> Doubles:
+    """Weights [channels, units of a group, kernel ...] as those of a Conv, the other way round."""
+    groups = int(node.attributes.get("group", 1))
+    if groups < 1 or len(weights) % groups or size_of(view.axes[1]) != len(weights):
+        raise node.error(f"input W {list(weights.shape)} does not fit its data")
+    turned = np.flip(weights, axis=tuple(range(2, weights.ndim)))
+    (rows, own), kernel = weights.shape[:2], weights.shape[2:]
+    apart = turned.reshape(groups, rows // groups, own, *kernel).swapaxes(1, 2)
+    return np.ascontiguousarray(apart.reshape(groups * own, -1, *kernel))
+
+
+def _along_time(
+    walk: Walk, node: OnnxNode, view: View, weights: Doubles, given: dict[str, list[int]]
+) -> list[Value]:
+    """The same of steps: with zeros between those of a sequence that come as seldom."""
+    kernel = weights.shape[2:]
+    rank = len(kernel)
+    long = [k for k in range(rank) if view.axes[k + 2] or kernel[k] != 1]
+    k = long[0] if long else 0
+    stride, more = given["strides"][k], given["output_padding"][k]
+    first, last = given["pads"][k], given["pads"][rank + k]
+    beside = [n for name in ("pads", "output_padding") for n in _of_others(given[name], k, rank)]
+    if any(beside) or any(n > 1 for n in _of_others(given["strides"], k, rank)):
+        raise node.error(f"attributes {given} make more of an axis of 1: not supported")
+    time = view.axes[k + 2]
+    guess(walk, walk.pieces(time), "time")
+    walk.assign(node, time, "time")
+    if stride > 1:
+        held = held_steps(walk, settled(walk, view), k + 2, stride, node.label)
+        if held is None:
+            raise node.error(
+                f"makes {stride} steps of each of {describe(view.axes)}, which do not come as "
+                f"seldom; only what a stride of {stride} leaves of a sequence of known length gets "
+                "its steps back: put a stride before it, give --steps, or repeat steps outside of "
+                "the model"
+            )
+        view = _apart(walk, held, k + 2, stride, node.label)
+    seen = (kernel[k] - 1) * given["dilations"][k] + 1
+    before, behind = seen - 1 - first, seen - 1 - last + more - (stride - 1)
+    if min(before, behind) < 0:
+        sight = Window(1, 1, min(0, before), min(0, behind))
+        view = crop(walk, view, k + 2, sight, node.label)
+    pads = [0] * 2 * rank
+    pads[k], pads[rank + k] = max(0, before), max(0, behind)
+    attributes = {
+        "dilations": given["dilations"],
+        "pads": pads,
+        "group": int(node.attributes.get("group", 1)),
+    }
+    inputs = (view, _turned(node, view, weights), *node.inputs[2:])
+    return conv(walk, replace(node, op="Conv", attributes=attributes, inputs=inputs))
+
+
+def _of_others(numbers: list[int], k: int, rank: int) -> list[int]:
+    """Those of all axes but one."""
+    return [n for j, n in enumerate(numbers) if j % rank != k]
+
+
+def _apart(walk: Walk, view: View, axis: int, stride: int, source: str) -> View:
+    """A held sequence where its vectors come, and zeros until the next one."""
+    draft, count = walk.draft, size_of(view.axes[axis])
+    ids = draft.layer("step", numbered(count), view.tensor, 1, {}, source)["y"]
+    walk.limits[ids] = count
+    there = (np.arange(count) % stride == 0).astype(np.float32)[:, None]
+    gate = draft.layer("by_step", embedding(), ids, 1, {"E": there}, source)["y"]
+    made = draft.pair("mul", pair("mul"), view.tensor, gate, view.tensor, source)
+    return replace(view, tensor=made)
 
 
 def _spread(size: int, stride: int) -> np.ndarray:
