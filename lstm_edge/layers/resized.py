@@ -34,5 +34,12 @@ def between_held(times: int, before: int, behind: int, steps: int) -> Cell:
     return Cell("interpolated", {"y": y})
 
 
+def between_steps(share: float) -> Cell:
+    """A vector between two of a window: `share` of the later one."""
+    vectors = recent(input_vector("x"))
+    early, late = tap(vectors, 0), tap(vectors, 1)
+    return Cell("between", {"y": early * (1.0 - share) + late * share})
+
+
 def _plus(a: Expr, b: Expr) -> Expr:
     return a + b

@@ -98,9 +98,9 @@ def two_slow() -> onnx.ModelProto:
     return whole((nodes, arrays | more), inputs, A + B, last=True)
 
 
-def window(by: Wanted, places: str = HALF, **more: Any) -> onnx.ModelProto:
+def window(by: Wanted, places: str = HALF, size: int = N, **more: Any) -> onnx.ModelProto:
     """Other steps of the only input."""
-    return whole(resized("x", "j", by, places, **more), {"x": ("rows", C, N)}, C)
+    return whole(resized("x", "j", by, places, **more), {"x": ("rows", C, size)}, C)
 
 
 def as_exported(size: int) -> onnx.ModelProto:
@@ -255,6 +255,8 @@ STREAMING: dict[str, Callable[[], onnx.ModelProto]] = {
     "transposed": lambda: transposed(4, 1, 0, group=2),
     "transposed, one more": lambda: transposed(3, 2, 1, dilations=[2]),
     "transposed at each step": lambda: transposed(2, 0, 0, last=False),
+    "half": lambda: window([1.0, 1.0, 0.5]),
+    "a third": lambda: window([2], axes=[2], size=6),
     "places": lambda: image([1.0, 1.0, 1.0, 2.0], N, 12),
     "corners of places": lambda: image([1, C, N, 9], N, 9, "align_corners"),
 }

@@ -67,7 +67,7 @@ def neighbours(node: OnnxNode, resizing: Resizing) -> Neighbours:
         rounded = _rounded(exact, str(node.attributes.get("nearest_mode", "")))
         at = np.clip(rounded, 0, last).astype(np.int64)
         return Neighbours(at, at, np.zeros(len(at)))
-    exact = np.clip(exact, 0, last)
+    exact = np.clip(np.round(exact, 9), 0, last)  # a place is no neighbour of itself by rounding
     low = np.floor(exact).astype(np.int64)
     return Neighbours(low, np.minimum(low + 1, last), exact - low)
 

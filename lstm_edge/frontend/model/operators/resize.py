@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import View, describe
+from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.convolution import over_window
 from lstm_edge.frontend.model.operators.across_time import all_steps, steps_of
 from lstm_edge.frontend.model.operators.attention import MOST_PRODUCTS
@@ -39,7 +39,8 @@ from lstm_edge.ir.clock import Window
 from lstm_edge.layers.attention import contraction
 from lstm_edge.layers.embedding import embedding
 from lstm_edge.layers.over_time import numbered
-from lstm_edge.layers.resized import between_held
+from lstm_edge.layers.resized import between_held, between_steps
+from lstm_edge.layers.window import kept
 
 MOST_TAPS = 32
 """Steps of which a mean is made at each step; of more the table is cheaper."""
@@ -157,6 +158,10 @@ def _steps(walk: Walk, node: OnnxNode, view: View, k: int, resizing: Resizing) -
         held = repeated_steps(walk, node, view.plain, k, times)
         if held is None and (found.alone or sight is not None):
             held = held_steps(walk, view.plain, k, times, node.label)
+    if held is None and resizing.count < resizing.size:
+        apart = _apart(walk, node, view, k, found)
+        if apart is not None:
+            return apart
     if held is None or not (found.alone or sight is not None):
         return _of_all(walk, node, settled(walk, view), k, found)
     tensor = held.tensor
@@ -180,6 +185,23 @@ def _around(node: OnnxNode, times: int) -> Window | None:
     else:
         return None
     return Window(left + right + 1, 1, left, right)
+
+
+def _apart(walk: Walk, node: OnnxNode, view: View, k: int, found: Neighbours) -> View | None:
+    """Fewer steps of a sequence, all as far from each other and from their neighbours; None where
+    they are not.
+    """
+    gaps, share = np.diff(found.low), found.share
+    opened = any(atom.open for atom in view.axes[k])
+    if opened or not len(gaps) or np.ptp(gaps) or np.ptp(share):
+        return None
+    cell = between_steps(float(share[0])) if share[0] else kept()
+    kernel = 2 if share[0] else 1
+    first, last = int(found.low[0]), int(found.low[-1]) + kernel
+    sight = Window(kernel, int(gaps[0]), -first, last - size_of(view.axes[k]))
+    tensor = over_window(walk.draft, cell, view.tensor, sight, node.label)
+    walk.fix_time(node)
+    return replace(view.with_axis(k, (walk.new_time(len(share), view.axes[k]),)), tensor=tensor)
 
 
 def _of_all(walk: Walk, node: OnnxNode, view: View, k: int, found: Neighbours) -> View:
