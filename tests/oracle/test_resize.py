@@ -223,6 +223,12 @@ def transposed(kernel: int, pads: int, more: int, last: bool = True, **own: Any)
     return whole((nodes, arrays), {"x": (1, C, 16)}, C + 4, last)
 
 
+def alone(steps: int | str) -> onnx.ModelProto:
+    """A transposed convolution of the only input."""
+    nodes = [node("ConvTranspose", "x K", "j", strides=[2], pads=[1, 0])]
+    return whole((nodes, {"K": floats(C, 4, 3)}), {"x": (1, C, steps)}, 4)
+
+
 def image(by: Wanted, steps: int, size: int, places: str = HALF, **more: Any) -> onnx.ModelProto:
     """Places of an inner axis, and steps."""
     made, arrays = resized("r", "u", by, places, **more)
@@ -273,6 +279,7 @@ ENTIRE: dict[str, Callable[[], onnx.ModelProto]] = {
     "as exported": lambda: as_exported(17),
     "scales": lambda: window([1.0, 1.0, 1.7], "asymmetric"),
     "nearest of a window": lambda: window([1.0, 1.0, 3.0], mode="nearest"),
+    "transposed, of a window": lambda: alone(N),
     "fewer": lambda: window([4], axes=[2]),
     "both": lambda: image([2.0, 0.5], 14, 3, axes=[2, 3]),
 }
@@ -341,14 +348,7 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
     "nearest": (lambda: window([1, C, 17], mode="nearest"), "whole multiples.*mode linear, or a G"),
     "antialias": (lambda: window([1.0, 1.0, 0.5], antialias=1), "antialias = 1 .*; export 0"),
     "crop": (lambda: window([1, C, 9], "tf_half_pixel_for_nn"), "is not supported; export one of"),
-    "transposed": (
-        lambda: whole(
-            ([node("ConvTranspose", "x K", "j", strides=[2])], {"K": floats(C, 4, 3)}),
-            {"x": (1, C, N)},
-            4,
-        ),
-        "makes 2 steps of each of .*: put a stride before it, give --steps",
-    ),
+    "transposed": (lambda: alone("steps"), "length is not known; give it with --steps"),
     "open": (
         lambda: whole(resized("x", "j", [1.0, 1.0, 2.0]), {"x": (1, C, "steps")}, C),
         "length is not known; give it with --steps",

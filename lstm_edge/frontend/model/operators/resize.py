@@ -11,12 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.errors import ModelError
 from lstm_edge.frontend.model.axes import View, describe, size_of
 from lstm_edge.frontend.model.convolution import over_window
-from lstm_edge.frontend.model.operators.across_time import all_steps, steps_of
-from lstm_edge.frontend.model.operators.attention import MOST_PRODUCTS
-from lstm_edge.frontend.model.operators.features import guess, guess_time, size_known
+from lstm_edge.frontend.model.operators.by_table import by_table
+from lstm_edge.frontend.model.operators.features import guess, guess_time
 from lstm_edge.frontend.model.operators.neighbours import (
     COORDINATES,
     HALF_PIXEL,
@@ -27,21 +25,18 @@ from lstm_edge.frontend.model.operators.neighbours import (
 from lstm_edge.frontend.model.operators.pending import settled, settled_along
 from lstm_edge.frontend.model.operators.places import between, placed
 from lstm_edge.frontend.model.operators.rates import (
-    fastest,
     held_steps,
     repeated_steps,
     repeats,
-    take_for_time,
 )
 from lstm_edge.frontend.model.operators.sight import INNER, other_axis
 from lstm_edge.frontend.model.walk import OnnxNode, RoleNeeded, Value, Walk
 from lstm_edge.ir.clock import Window
-from lstm_edge.layers.attention import contraction
-from lstm_edge.layers.embedding import embedding
-from lstm_edge.layers.over_time import numbered
 from lstm_edge.layers.resized import between_held, between_steps
 from lstm_edge.layers.window import kept
 
+MOST_PLACES = 2**20
+"""Places that an axis may get."""
 MOST_TAPS = 32
 """Steps of which a mean is made at each step; of more the table is cheaper."""
 
@@ -93,6 +88,10 @@ def _wanted(node: OnnxNode, view: View) -> list[Resizing]:
         scale = count / size if sizes is not None else float(number)
         if count < 1:
             raise node.error(f"leaves nothing of axis {k} of {describe(view.axes)}")
+        if count > max(MOST_PLACES, size):
+            raise node.error(
+                f"makes {count} places of axis {k} of {describe(view.axes)}, too many; make fewer"
+            )
         found[k] = Resizing(size, count, scale)
     return found
 
@@ -163,7 +162,14 @@ def _steps(walk: Walk, node: OnnxNode, view: View, k: int, resizing: Resizing) -
         if apart is not None:
             return apart
     if held is None or not (found.alone or sight is not None):
-        return _of_all(walk, node, settled(walk, view), k, found)
+        return by_table(
+            walk,
+            node,
+            settled(walk, view),
+            k,
+            resizing.count,
+            lambda: found.matrix(resizing.size),
+        )
     tensor = held.tensor
     if sight is not None:
         cell = between_held(times, sight.left, sight.right, resizing.count)
@@ -202,44 +208,3 @@ def _apart(walk: Walk, node: OnnxNode, view: View, k: int, found: Neighbours) ->
     tensor = over_window(walk.draft, cell, view.tensor, sight, node.label)
     walk.fix_time(node)
     return replace(view.with_axis(k, (walk.new_time(len(share), view.axes[k]),)), tensor=tensor)
-
-
-def _of_all(walk: Walk, node: OnnxNode, view: View, k: int, found: Neighbours) -> View:
-    """Each new step of a sequence as the sum of all its steps, times their shares."""
-    (time,) = walk.pieces(view.axes[k])
-    draft, label, count = walk.draft, node.label, len(found.low)
-    if time.open:
-        raise node.error(
-            f"makes other steps of {describe(view.axes)}, of which the length is not known; give "
-            "it with --steps"
-        )
-    features = size_known(walk, view)
-    if time.size * features > MOST_PRODUCTS:
-        raise _too_long(node, view, time.size * features)
-    whole = all_steps(walk, node, view)
-    fast = fastest(walk, count)
-    if fast is not None:
-        take_for_time(walk, fast)
-    new, over, root = steps_of(walk, node, count)
-    ids = draft.layer(
-        "step", numbered(count), whole.tensor, 1, {}, label, reverse=None, over=over, follows=root
-    )["y"]
-    walk.limits[ids] = count
-    table = {"E": np.ascontiguousarray(found.matrix(time.size), np.float32)}
-    shares = draft.layer("by_step", embedding(), ids, time.size, table, label)["y"]
-    numbers = np.arange(time.size * features).reshape(time.size, features)
-    left = np.tile(np.arange(time.size), features).tolist()
-    sizes = time.size, time.size * features
-    cell, params = contraction(left, numbers.T.ravel().tolist(), time.size, sizes)
-    made = draft.layer(
-        "interpolated", cell, shares, features, params, label, more={"y": whole.tensor}
-    )
-    return replace(view.with_axis(k, (new,)), tensor=made["y"])
-
-
-def _too_long(node: OnnxNode, view: View, count: int) -> ModelError:
-    return node.error(
-        f"makes each step of {describe(view.axes)} of all of them, {count} numbers, more than "
-        f"{MOST_PRODUCTS}; make the sequence or its features fewer, or compile what is before and "
-        "what is after as two networks"
-    )

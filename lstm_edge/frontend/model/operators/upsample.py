@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.frontend.model.axes import View, describe, size_of
+from lstm_edge.frontend.model.operators.by_table import by_table
 from lstm_edge.frontend.model.operators.features import guess
 from lstm_edge.frontend.model.operators.inner import conv_inside
 from lstm_edge.frontend.model.operators.pending import settled
@@ -19,7 +20,7 @@ from lstm_edge.frontend.model.operators.window import conv
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.clock import Window
 from lstm_edge.layers.elementwise import pair
-from lstm_edge.layers.embedding import embedding
+from lstm_edge.layers.embedding import MOST_ROWS, embedding
 from lstm_edge.layers.over_time import numbered
 
 Doubles = npt.NDArray[np.float64]
@@ -27,8 +28,7 @@ Doubles = npt.NDArray[np.float64]
 
 def conv_transpose(walk: Walk, node: OnnxNode) -> list[Value]:
     """ConvTranspose along an inner axis: a convolution of the places with zeros between them, of
-    the kernel the other way round. Along time, where that is another axis, without a stride; where
-    it is the only one, with the stride by which the steps come.
+    the kernel the other way round. Along time where it is the only one, or without a stride.
     """
     view, weights = node.view(0), node.weights(1, "input W")
     if weights is None or weights.ndim != len(view.axes) or weights.ndim < 3:
@@ -99,7 +99,9 @@ def _turned(node: OnnxNode, view: View, weights: Doubles) -> Doubles:
 def _along_time(
     walk: Walk, node: OnnxNode, view: View, weights: Doubles, given: dict[str, list[int]]
 ) -> list[Value]:
-    """The same of steps: with zeros between those of a sequence that come as seldom."""
+    """The same of steps: with zeros between those of a sequence, which is held where its steps come
+    as seldom as the stride says.
+    """
     kernel = weights.shape[2:]
     rank = len(kernel)
     long = [k for k in range(rank) if view.axes[k + 2] or kernel[k] != 1]
@@ -114,14 +116,19 @@ def _along_time(
     walk.assign(node, time, "time")
     if stride > 1:
         held = held_steps(walk, settled(walk, view), k + 2, stride, node.label)
-        if held is None:
-            raise node.error(
-                f"makes {stride} steps of each of {describe(view.axes)}, which do not come as "
-                f"seldom; only what a stride of {stride} leaves of a sequence of known length gets "
-                "its steps back: put a stride before it, give --steps, or repeat steps outside of "
-                "the model"
+        if held is not None:
+            view = _apart(walk, node, held, k + 2, stride)
+        else:
+            guess(walk, walk.pieces(view.axes[1]), "feature")
+            size = size_of(time)
+            view = by_table(
+                walk,
+                node,
+                settled(walk, view),
+                k + 2,
+                size * stride,
+                lambda: np.asarray(np.kron(np.eye(size), np.eye(stride, 1)), np.float64),
             )
-        view = _apart(walk, held, k + 2, stride, node.label)
     seen = (kernel[k] - 1) * given["dilations"][k] + 1
     before, behind = seen - 1 - first, seen - 1 - last + more - (stride - 1)
     if min(before, behind) < 0:
@@ -143,9 +150,11 @@ def _of_others(numbers: list[int], k: int, rank: int) -> list[int]:
     return [n for j, n in enumerate(numbers) if j % rank != k]
 
 
-def _apart(walk: Walk, view: View, axis: int, stride: int, source: str) -> View:
+def _apart(walk: Walk, node: OnnxNode, view: View, axis: int, stride: int) -> View:
     """A held sequence where its vectors come, and zeros until the next one."""
-    draft, count = walk.draft, size_of(view.axes[axis])
+    draft, count, source = walk.draft, size_of(view.axes[axis]), node.label
+    if count > MOST_ROWS:
+        raise node.error(f"makes {count} steps, more than {MOST_ROWS}; make the sequence shorter")
     ids = draft.layer("step", numbered(count), view.tensor, 1, {}, source)["y"]
     walk.limits[ids] = count
     there = (np.arange(count) % stride == 0).astype(np.float32)[:, None]
