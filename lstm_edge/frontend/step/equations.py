@@ -8,13 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from lstm_edge.frontend.step.function import TIMES
 from lstm_edge.frontend.step.leaves import Leaves, Term
 from lstm_edge.frontend.step.symbols import Integers, Selection
+from lstm_edge.functions import sum_of
 from lstm_edge.ir import expr as ex
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Floats
 
 Doubles = npt.NDArray[np.float64]
+
+MOST_SUMMED = 64
+"""Products that are added up one by one, as those of a row of a memory and a query."""
 
 
 class Equations:
@@ -112,10 +117,10 @@ class Equations:
         products = [(s, c) for s, c in terms if c.ndim == 2]
         rest = [(self.expr(s), c) for s, c in terms if c.ndim == 1]
         rest.sort(key=lambda pair: bool((pair[1] < 0).all()))
-        total: Expr | None = None
-        if products:
+        total = self._total(products)
+        if products and total is None:
             total, bias = self._affine(products, bias), np.zeros(1)
-        elif bias.any() and (rest[0][1] < 0).all():
+        elif total is None and bias.any() and (rest[0][1] < 0).all():
             total, bias = self._param(bias, "p"), np.zeros(1)
         for e, c in rest:
             minus = total is not None and bool((c < 0).all())
@@ -124,6 +129,31 @@ class Equations:
             total = term if total is None else (total - term if minus else total + term)
         assert total is not None
         return total + self._param(bias, "p") if bias.any() else total
+
+    def _total(self, products: Sequence[Term]) -> Expr | None:
+        """Sums or means of as many products of the step itself, number by number, in all their
+        bits: what a matrix multiplies is stored in 16, where small squares beside large ones are 0.
+        """
+        if len(products) != 1:
+            return None
+        selection, matrix = products[0]
+        leaf, (rows, columns) = self.leaves[selection[0]], matrix.shape
+        there = matrix != 0.0
+        count, factor = int(there[0].sum()), float(np.float32(matrix.max()))
+        alike = (there.sum(axis=1) == count).all() and (matrix[there] == matrix.max()).all()
+        if leaf.function != TIMES or not alike or not 1 < count <= MOST_SUMMED:
+            return None
+        operand = self.expr(selection)
+        if self._sizes[id(operand)] != columns:
+            return None
+        places = np.nonzero(there)[1].reshape(rows, count)
+        if count == columns:
+            made = ex.total(operand)
+        else:
+            made = sum_of([ex.take(operand, places[:, k]) for k in range(count)])
+        made = made if factor == 1.0 else made * factor
+        self._sizes[id(made)] = 1 if count == columns else rows
+        return made
 
     def _affine(self, products: Sequence[Term], bias: Doubles) -> Expr:
         """One product of all matrices; two that differ in the bias only are one."""
