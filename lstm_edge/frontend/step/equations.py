@@ -141,7 +141,8 @@ class Equations:
         there = matrix != 0.0
         count, factor = int(there[0].sum()), float(np.float32(matrix.max()))
         alike = (there.sum(axis=1) == count).all() and (matrix[there] == matrix.max()).all()
-        if leaf.function != TIMES or not alike or not 1 < count <= MOST_SUMMED:
+        summed = count > 1 and (count == columns or count <= MOST_SUMMED)
+        if leaf.function != TIMES or not alike or not summed:
             return None
         operand = self.expr(selection)
         if self._sizes[id(operand)] != columns:
