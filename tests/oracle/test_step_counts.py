@@ -81,9 +81,9 @@ def looped(clock: str, steps: int | str) -> onnx.ModelProto:
 def scanned(way: str, steps: int | str, backward: bool = False) -> onnx.ModelProto:
     """A Scan over x [T, 1, I] whose time is a state that counts, or a constant for each step."""
     b, outer = (Builder(np.random.default_rng(k)) for k in range(2))
-    time = "t" if way == "state" else "t_t"
+    time = "t_t" if way == "table" else "t"
     h = opened(b, (real if way == "state" else phase)(b, time), "x_t", "h")
-    if way == "state":
+    if time == "t":
         after = b.add("Add", b.constant(1.0), "t")
         graph = body(b, ["t", "h", "x_t"], [after, h, b.head(h)])
         read = [outer.constant(np.zeros((1, 1)))]
@@ -91,8 +91,8 @@ def scanned(way: str, steps: int | str, backward: bool = False) -> onnx.ModelPro
         graph = body(b, ["h", "x_t", "t_t"], [h, b.head(h)])
         read = []
     read += [outer.constant(np.full(H, 0.3)), "x"]
-    read += [] if way == "state" else [outer.constant(np.arange(11.0)[:, None, None])]
-    count = 1 if way == "state" else 2
+    read += [] if time == "t" else [outer.constant(np.arange(11.0)[:, None, None])]
+    count = 1 if time == "t" else 2
     ways = {"scan_input_directions": [1] * count, "scan_output_directions": [1]}
     made = outer.add(
         "Scan",
@@ -130,6 +130,8 @@ def test_other_numbers_of_steps_are_a_table_of_a_window(
 
 
 def test_numbers_that_grow_without_end_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="grows without end"):
+        load(saved(scanned("phases of a state", "T"), tmp_path))
     path = saved(looped("phase", "T"), tmp_path)
     with pytest.raises(ModelError, match="grows without end in sequences of any length; say how"):
         load(path)

@@ -111,10 +111,9 @@ class Reader:
         return found.reshape(shape)
 
     def _is_endless(self, read: Read) -> bool:
-        """Whether a Loop's sequences may have any length."""
+        """Whether sequences may have any length; constants of each step have said theirs before."""
         assert read.axis is not None
-        atoms = self.walk.pieces(read.view.axes[read.axis])
-        return self.node.op == "Loop" and any(atom.open for atom in atoms)
+        return any(atom.open for atom in self.walk.pieces(read.view.axes[read.axis]))
 
     def _read_beside(self, body: Body) -> Read | None:
         """A sequence that the step reads."""
