@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lstm_edge.formats import Format, fixed, signed_bits
+from lstm_edge.formats import INT32_MAX, Format, fixed, signed_bits
 from lstm_edge.ir.program import Value
 from lstm_edge.operations.curves import TABLE_SEGMENTS, log, table
 from lstm_edge.passes import tables
@@ -84,9 +84,7 @@ def _largest(b: Builder, x: Value, prefix: str) -> tuple[Value, Value]:
 def _exponential(b: Builder, below: Value, prefix: str) -> tuple[Value, int]:
     """exp(below) in Q0.15, and its value at 0."""
     if fraction_of(below) < COARSEST:
-        least = constant_vector(b, "exp_least", np.array([-LARGEST]))
-        below = compare(b, "larger", below, least, f"{prefix}within", "")
-        below = with_fraction(b, below, COARSEST, f"{prefix}finer")
+        below = _limited(b, below, prefix)
     offset = constant_vector(b, "exp_offset", np.array([tables.EXP_OFFSET]))
     argument = add_or_subtract(b, "add", below, offset, f"{prefix}argument", "")
     entries = tables.exp_table()
@@ -101,6 +99,24 @@ def _exponential(b: Builder, below: Value, prefix: str) -> tuple[Value, int]:
     )
     half = TABLE_SEGMENTS // 2
     return power, int(table(np.array(half << n), entries, n))
+
+
+def _limited(b: Builder, below: Value, prefix: str) -> Value:
+    """Distances from the largest unit, with a place in the table; of a unit beyond it they are
+    nothing or all.
+    """
+    unit, missing = below.format.unit, COARSEST - fraction_of(below)
+    least = constant_vector(b, "exp_least", np.array([-max(LARGEST, unit)]))
+    within = compare(b, "larger", below, least, f"{prefix}within", "")
+    if unit <= LARGEST and within.format.high << missing <= INT32_MAX:
+        return with_fraction(b, within, COARSEST, f"{prefix}finer")
+    zero = constant_vector(b, "zero", np.zeros(1))
+    within = compare(b, "smaller", within, zero, f"{prefix}not_above", "")
+    if unit <= LARGEST:
+        return with_fraction(b, within, COARSEST, f"{prefix}finer")
+    places = int(np.log2(LARGEST)) + COARSEST
+    far = fixed(COARSEST, within.format.low << places, 0, "int32")
+    return b.emit("shift", f"{prefix}finer", (within,), far, n=-places)
 
 
 def _total(b: Builder, power: Value, top: int, prefix: str) -> Value:

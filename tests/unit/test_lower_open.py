@@ -22,6 +22,7 @@ from lstm_edge.passes.lower_divide import Divisor, lower_divide
 from lstm_edge.passes.lower_function import lower_fine_sigmoid, lower_function
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.lower_root import lower_log, lower_sqrt
+from lstm_edge.passes.lower_softmax import lower_fine_softmax, lower_softmax
 from lstm_edge.passes.lower_wave import lower_wave
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.prove import prove
@@ -128,6 +129,31 @@ def test_a_curve_of_any_number(curve: str, fraction: int, bits: int) -> None:
     assert result.format.low <= found.min() <= found.max() <= result.format.high
     exact = CURVES[curve](numbers * value.format.unit)
     assert np.abs(found * result.format.unit - exact).max() <= 2.0**-11
+
+
+COARSE = ((6, 16), (3, 16), (2, 14), (0, 30), (-3, 20), (-5, 8), (-7, 8), (-24, 8))
+
+
+@pytest.mark.parametrize("kind", ["softmax", "log_softmax", "fine"])
+@pytest.mark.parametrize(("fraction", "bits"), [(20, 30), (12, 27), (24, 24), *COARSE])
+def test_a_softmax_of_any_numbers(kind: str, fraction: int, bits: int) -> None:
+    """Also where all differences but 0 are beyond its table."""
+    b = Builder()
+    value = b.value("x", 3, fixed(fraction, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, "int32"))
+    if kind == "fine":
+        result = lower_fine_softmax(b, value, "s_", "y")
+    else:
+        result = lower_softmax(b, kind, value, "s_", "y")
+    one = drawn(value)
+    numbers = np.concatenate([one, one[::-1], np.roll(one, 5)], axis=1)
+    found = emitted(b, {"x": numbers})["y"]
+    assert result.format.low <= found.min() <= found.max() <= result.format.high
+    below = (numbers - numbers.max(axis=1, keepdims=True)) * value.format.unit
+    logarithm = below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+    exact = logarithm if kind == "log_softmax" else np.exp(logarithm)
+    coarse = 2.0**-6 if (fraction, bits) in COARSE else 0.0
+    unit = 1.6 * value.format.unit if kind == "log_softmax" else 0.0
+    assert np.abs(found * result.format.unit - exact).max() <= 2.0**-10 + coarse + unit
 
 
 @pytest.mark.parametrize("ahead", [0.0, np.pi / 2.0])
