@@ -10,9 +10,10 @@ import numpy as np
 from lstm_edge.cells import gru
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.expr import Cell, input_vector, join, larger, state, take, tanh
-from lstm_edge.ir.model import Layer, Model
+from lstm_edge.ir.model import Layer, Model, Node, Tensor
 from lstm_edge.ir.program import Program
 from lstm_edge.layers.inner import at_each_place
+from lstm_edge.layers.normalize import scale_layer
 from lstm_edge.passes.calibrate import calibrate
 from lstm_edge.passes.lower_integer import lower_integer
 from lstm_edge.passes.lower_real import lower_real
@@ -23,7 +24,7 @@ from tests.oracle.between_sweeps import (
     other_length,
     shifted_by_first,
 )
-from tests.support.inner_axes import Conv, conv_model
+from tests.support.inner_axes import Conv, conv_model, conv_node
 from tests.support.models import random_inputs, random_model
 from tests.support.open_cells import Weights, open_model, step_model
 from tests.support.spectra import mel_model
@@ -81,6 +82,16 @@ def uneven(places: int) -> Model:
         params[f"b_{gate}"] = np.zeros(3, np.float32)
     cell, params = at_each_place(gru(reset_after=True), params, places)
     return step_model(cell, params, {"h": 3 * places}, {"h": 3 * places}, 2 * places)
+
+
+def scaled_places() -> Model:
+    """Features brought to another scale each, then read at several positions."""
+    conv = Conv(places=4, channels=1, units=2)
+    plain = conv_model(conv)
+    scale = Layer(*scale_layer(np.array([0.5, 1.0, 3.0, 0.1]), np.full(4, 0.25)))
+    norm = Node("norm", scale, {"x": "x"}, {"y": "n"})
+    tensors = {**plain.tensors, "n": Tensor("n", 4, True)}
+    return replace(plain, tensors=tensors, nodes=(norm, conv_node(conv, "conv0", "n", "y0")))
 
 
 def lighter() -> Model:
@@ -180,6 +191,7 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
         Options(12, 32),
     ),
     "taken": (taken, Options(12, 32)),
+    "scaled": (scaled_places, Options(12, 32)),
     "uneven": (lambda: uneven(1), Options(8, 16)),
     "places": (lambda: uneven(2), Options(8, 16)),
     "lighter": (lighter, Options(12, 32)),
@@ -213,7 +225,7 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
 }
 
 
-SEEN = ("eight", "gru_begun", "slstm", "positions", "few", "uneven", "places", "lighter")
+SEEN = ("eight", "gru_begun", "slstm", "positions", "few", "uneven", "places", "lighter", "scaled")
 """Cases whose ranges are also taken from data, as with calibration."""
 ALL = (*CASES, *(f"seen {name}" for name in SEEN))
 

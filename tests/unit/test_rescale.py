@@ -102,6 +102,16 @@ def test_what_saturates_anyway_is_limited_before_it_is_multiplied() -> None:
 
 
 @pytest.mark.parametrize("units", [1, 2])
+def test_what_a_product_has_a_bit_for_is_not_limited(units: int) -> None:
+    for places, limited in ((1, True), (2, True), (3, False), (4, False)):
+        unit = 0.9 * 2.0 ** (places - 10)
+        scale = unit if units == 1 else (unit, 2.0 * unit)
+        _, found, b = run(Format("int8", scale, -128, 127), fixed(10, -(2**30), 2**30), units=units)
+        assert (kinds(b)[0] == "saturate") == limited
+        assert {found.min(), found.max()} == {-128, 127}
+
+
+@pytest.mark.parametrize("units", [1, 2])
 def test_a_unit_too_fine_for_a_range_is_refused(units: int) -> None:
     """A product has to have a bit that is rounded away."""
     for fraction, fits in ((12, True), (13, False)):
