@@ -119,3 +119,13 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 def test_an_input_that_does_not_fit_is_refused(case: str, tmp_path: Path) -> None:
     message, options = CASES[case]
     refused(tmp_path, message, **options)
+
+
+@pytest.mark.parametrize("op", GATES)
+def test_an_open_batch_of_a_state_is_that_of_the_sequence(op: str, tmp_path: Path) -> None:
+    rows = GATES[op] * H
+    arrays = {"W": numbers(1, rows, N), "R": numbers(1, rows, H)}
+    layer = helper.make_node(op, ["x", "W", "R", "", "", "given"], ["Y", "Y_h"], hidden_size=H)
+    inputs = {"x": (T, 1, N), "given": (1, "rows", H)}
+    model = load(saved(graph([layer], inputs, ["Y", "Y_h"], arrays), tmp_path))
+    assert [port.shape for port in model.state_inputs] == [(1, 1, H)]

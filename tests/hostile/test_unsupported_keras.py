@@ -306,6 +306,14 @@ def test_a_cell_of_ones_own_is_refused_with_a_way_out(tmp_path: Path) -> None:
     refused(path, r"\(MyCell\): is defined by 'my>MyCell'.*no equations; export the model to ONNX")
 
 
+def test_an_option_of_a_cell_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    def change(config: Any) -> None:
+        find(config, "rnn")["config"]["cell"]["config"]["peephole"] = True
+
+    path = rewritten(tmp_path, ("keras3", "cells.keras"), config=change)
+    refused(path, r"'rnn' \(RNN\).*option 'peephole' = True is not known")
+
+
 def test_a_cell_that_is_none_is_refused(tmp_path: Path) -> None:
     def change(config: Any) -> None:
         find(config, "rnn")["config"]["cell"]["class_name"] = "Dense"
