@@ -43,6 +43,8 @@ COST_STEPS = 64
 """A step costs what it does on the mean over so many, where any number will do."""
 DRAWN_SAMPLES, DRAWN_STEPS, DRAWN_NUMBERS = 64, 32, 2**22
 """Samples and steps that are drawn; fewer samples where they are long, or have more numbers."""
+DRAWN_PRODUCTS = 2**33
+"""Products of all samples that are drawn, a second: those of four million weights and less."""
 WATCHED = 2**18
 """Operations that are run one by one, half of all seconds that a compilation may take: where the
 samples, as many as are run at once, are longer, their first steps are calibrated on.
@@ -269,7 +271,10 @@ def drawn_inputs(program: Program, samples: int = DRAWN_SAMPLES) -> dict[str, Ar
     steps = program.steps or DRAWN_STEPS
     size = sum(steps * len(port.scale) for port in program.inputs)
     fewer = HELD_BACK_SHARE if steps > LONG else max(HELD_BACK_SHARE, DRAWN_NUMBERS // size)
-    samples = min(samples, fewer)
+    matrices = {name for block in program.blocks for op in block.ops for name in op.matrices}
+    weights = sum(program.constants[name].size for name in matrices)
+    quick = max(HELD_BACK_SHARE, DRAWN_PRODUCTS // max(1, steps * weights))
+    samples = min(samples, fewer, quick)
     for port in program.inputs:
         whole = {True: steps * len(port.scale), False: steps}
         axes = zip(port.shape, port.axes, strict=True)

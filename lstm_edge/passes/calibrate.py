@@ -38,7 +38,7 @@ Limits = tuple[Doubles, Doubles]
 @dataclass(frozen=True)
 class Ranges:
     """What calibration saw. low, high: value name -> [length]; moments: operand names -> Moments,
-    of those that were seen often enough.
+    of those that were seen often enough in data.
 
     `from_data` is False where the inputs were made up: then ranges hint at magnitudes only.
     """
@@ -58,10 +58,13 @@ class Ranges:
 
 
 class _Watcher:
-    """Running minima, maxima and sums over all samples and steps."""
+    """Running minima, maxima and, of data, sums over all samples and steps: nothing is rounded by
+    those of made-up inputs.
+    """
 
-    def __init__(self, program: Program, passed: Passed | None) -> None:
+    def __init__(self, program: Program, passed: Passed | None, *, from_data: bool) -> None:
         self.passed = passed
+        self.from_data = from_data
         self.constants = program.constants
         self.limits: tuple[dict[str, Limits], dict[str, Limits]] = {}, {}
         """Of what roundings are made from, and of what they are chosen by."""
@@ -132,7 +135,7 @@ class _Watcher:
             return
         if self.passed is not None:
             self.passed.observe(op, args, result)
-        if not op.matrices:
+        if not op.matrices or not self.from_data:
             return
         record = OPERATIONS[op.kind]
         if not record.multiplies:
@@ -214,7 +217,7 @@ def calibrate(
     feeds = recordings or (chained(program, feed),)
     alone = len(feeds) == 1 and feeds[0].shape[0] < CHOOSING_SHARE
     cut = alone and segments_of(program, feeds[0]) > 0
-    watcher = _Watcher(program, Passed(program) if cut else None)
+    watcher = _Watcher(program, Passed(program) if cut else None, from_data=from_data)
     for state in program.states:
         watcher.record(state.name, state.initial[None, :])
     for each in feeds:

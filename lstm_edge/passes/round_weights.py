@@ -10,6 +10,8 @@ from lstm_edge.operations.limits import limited
 from lstm_edge.rounding import Doubles, Ints, round_to_nearest
 
 LEAST_DAMPING = 0.01
+ROWS = 2**16
+"""Rows that are rounded at once, those of a table of words; they know nothing of each other."""
 BLOCK = 64
 """Columns between two updates of all that are left."""
 
@@ -38,7 +40,9 @@ class Hessian:
             return round_to_nearest(rows, largest)
         order = np.argsort(-variance, kind="stable")
         result = np.empty(rows.shape, np.int64)
-        result[:, order] = _pushed(rows[:, order], largest, self._factor(order, damping))
+        upper = self._factor(order, damping)
+        for k in range(0, len(rows), ROWS):
+            result[k : k + ROWS, order] = _pushed(rows[k : k + ROWS, order], largest, upper)
         return result
 
     def _factor(self, order: Ints, damping: float) -> Doubles:

@@ -47,6 +47,7 @@ REFUSED = {
         (f"sized_{name}" for name in SIZED.split()),
         "of 'a': computes an array that is too large for a microcontroller",
     ),
+    "onnx_Dense_10_to_7": "initializer 'W': has 30000000 numbers, more than the 18000000 weights",
     "external_sparse_file_of_2_gb": "'w.data' is larger than the 128 MB",
     "onnx_sparse_file_of_2_gb": "is larger than the 128 MB",
     "h5_sparse_file": "is larger than the 128 MB",

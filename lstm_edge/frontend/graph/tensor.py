@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from lstm_edge.errors import ModelError, first_line
-from lstm_edge.limits import LARGEST_MODEL
+from lstm_edge.limits import LARGEST_MODEL, MOST_WEIGHTS
 
 _FLOATS, _INTEGERS = "FLOAT DOUBLE FLOAT16 BFLOAT16", "INT64 INT32 INT16 INT8 INT4 BOOL"
 _UNSIGNED = "UINT64 UINT32 UINT16 UINT8 UINT4"
@@ -67,4 +67,10 @@ def byte_size(tensor: TensorProto) -> int:
     size = (count + 1) // 2 if packed else count * itemsize
     if size > LARGEST_MODEL:
         raise ModelError(label, f"shape {list(tensor.dims)} is too large for a microcontroller")
+    if count > MOST_WEIGHTS:
+        raise ModelError(
+            label,
+            f"has {count} numbers, more than the {MOST_WEIGHTS} weights that a model may have; "
+            "make the network smaller, or compile parts of it",
+        )
     return size

@@ -19,7 +19,7 @@ from lstm_edge.frontend.graph.amounts import SHAPE_ONLY
 from lstm_edge.frontend.graph.fold import FOLDABLE, check_result, fold, stand_in
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import attributes_of, captured, label_of
-from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View
+from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View, size_of
 from lstm_edge.frontend.model.finish import DraftState, finish
 from lstm_edge.frontend.model.operators.features import laid_out, settle_roles
 from lstm_edge.frontend.model.operators.ids import INTEGERS, check_ids, fill_masks, integers
@@ -168,8 +168,8 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
             raise unsupported(label, proto.op_type, proto.domain)
         results = list(fold(label, proto, list(inputs)))  # type: ignore[arg-type]
     else:
-        arrays = [stand_in(v.shape) if isinstance(v, View) else v for v in inputs]
         if plain or proto.op_type in MOVES:
+            arrays = [stand_in(_known(v)) if isinstance(v, View) else v for v in inputs]
             check_result(label, proto, arrays)  # type: ignore[arg-type]
         node = OnnxNode(
             proto.op_type,
@@ -186,6 +186,11 @@ def _visit_node(walk: Walk, proto: NodeProto) -> None:
         else [name for name in proto.output if name]
     )
     walk.values.update(pair for pair in zip(names, results, strict=False) if pair[0])
+
+
+def _known(view: View) -> tuple[int, ...]:
+    """Sizes of the axes, of which open ones, whose size is made up, have 1."""
+    return tuple(size_of(tuple(atom for atom in axis if not atom.open)) for axis in view.axes)
 
 
 def _captures_data(walk: Walk, proto: NodeProto) -> bool:
