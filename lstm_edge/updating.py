@@ -19,7 +19,9 @@ from lstm_edge.families import Cores
 from lstm_edge.formats import Format
 from lstm_edge.ir.program import Program
 from lstm_edge.manifest import sha256
-from lstm_edge.passes.decisions import OPTIONS
+from lstm_edge.passes.decisions import OPTIONS, by_name, integer
+from lstm_edge.passes.decisions import kept as kept_as
+from lstm_edge.passes.given_formats import outside
 from lstm_edge.passes.options import Options, Widths
 from lstm_edge.passes.prove import Proof, prove
 
@@ -48,18 +50,32 @@ class Kept:
         """The widths; None of float32."""
         if self.program.is_float:
             return None
-        try:
-            found = dict(self.program.decisions[OPTIONS])
-            layers = {
-                name: Widths(**{**each, "doubled": tuple(each["doubled"])})
-                for name, each in found.pop("layers").items()
-            }
-            return Options(**found, layers=layers)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(
-                f"{self.program.name}: what its program keeps for updates is damaged ({error}); "
-                "compile it again"
-            ) from None
+        return kept_as(OPTIONS, self.program.decisions, _options)
+
+
+def _options(found: Any) -> Options:
+    """The options of a program, from what it keeps of them."""
+    given = dict(found)
+    layers = by_name(lambda _, each: _widths(dict(each)), None)(given.pop("layers"))
+    options = Options(**given, layers=layers)
+    integer(8, 16)(options.activations)
+    _one_of("cell_state", options.cell_state, (16, 32))
+    _one_of("weights", options.weights, (4, 8, 16))
+    _one_of("power_of_two", options.power_of_two, (False, True))
+    _one_of("updatable", options.updatable, (True,))
+    return options
+
+
+def _widths(found: dict[str, Any]) -> Widths:
+    widths = Widths(**{**found, "doubled": tuple(map(str, found["doubled"]))})
+    _one_of("weights", widths.weights, (4, 8, 16))
+    integer(8, 16)(widths.activations)
+    return widths
+
+
+def _one_of(name: str, found: object, usual: tuple[int, ...]) -> None:
+    if type(found) is not type(usual[0]) or found not in usual:
+        raise ValueError(f"{name} is {found!r:.60}")
 
 
 def check_updatable(cores: Cores, unroll: Unroll) -> None:
@@ -91,7 +107,9 @@ def proved(program: Program, kept: Kept | None) -> Proof:
 
 def with_steps(program: Program, data: Data, kept: Kept | None) -> tuple[Program, list[Vector]]:
     """The tables of the self-test, of as many steps as the code tests, which the program keeps."""
-    steps = None if kept is None else kept.program.decisions[STEPS]
+    steps = None
+    if kept is not None:
+        steps = kept_as(STEPS, kept.program.decisions, integer(1, MOST_STEPS))
     tests = selftest_tables(program, data, steps)
     if not program.decisions:
         return program, tests
@@ -119,16 +137,13 @@ def beyond(program: Program, data: Mapping[str, tuple[Any, Any]]) -> list[str]:
         fmt: Format = program.values[port.value].format
         if program.is_float or port.limit or port.name not in data:
             continue
-        low, high = data[port.name]
-        least = (fmt.low - port.zero_point) * port.scale
-        most = (fmt.high - port.zero_point) * port.scale
-        outside = [k for k in range(len(low)) if low[k] < least[k] or high[k] > most[k]]
-        if outside:
-            k = outside[0]
+        far = outside(fmt.with_meaning(port.scale, port.zero_point), *data[port.name])
+        if far is not None:
             found.append(
-                f"input {port.name!r} goes from {low[k]:g} to {high[k]:g} in feature {k}, and the "
-                f"code that stays stores {least[k]:g} to {most[k]:g}: what is beyond counts as the "
-                "nearest of these; compile this network and replace the code where that matters"
+                f"input {port.name!r} goes from {far.low:g} to {far.high:g} in feature "
+                f"{far.feature}, and the code that stays stores {far.least:g} to {far.most:g}: "
+                "what is beyond counts as the nearest of these; compile this network and replace "
+                "the code where that matters"
             )
     return found
 
@@ -171,9 +186,4 @@ def check_update_of(old: Bundle) -> None:
             f"{old.program.name}: its code was made by lstm-edge {version}, and this is "
             f"{__version__}, which may write other code; install {version} to update it"
         )
-    steps = old.program.decisions.get(STEPS)
-    if not isinstance(steps, int) or not 0 < steps <= MOST_STEPS:
-        raise DataError(
-            f"{old.program.name}: what its program keeps for updates is damaged ({STEPS}: "
-            f"{steps!r}); compile it again"
-        )
+    kept_as(STEPS, old.program.decisions, integer(1, MOST_STEPS))

@@ -58,14 +58,8 @@ def update(
         input_zero=entry["input_zero"],
         updatable=True,
     )
-    try:
-        with one_core():
-            made = compile_model(given.model, request, calibration, progress=progress, kept=kept)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise DataError(
-            f"{old.name}: what its program keeps for updates does not fit ({error!r}): it was "
-            "changed, or this is a fault of lstm-edge; compile it again with --updatable"
-        ) from error
+    with one_core():
+        made = compile_model(given.model, request, calibration, progress=progress, kept=kept)
     bundle = bundle_of(made)
     check_same_code(old.bundle, bundle)
     return Compiled(bundle, made)

@@ -12,12 +12,13 @@ from lstm_edge.formats import Format, saturated
 from lstm_edge.ir.expr import Expr
 from lstm_edge.ir.model import Layer, Model, Node, Port
 from lstm_edge.passes.calibrate import Ranges
-from lstm_edge.passes.decisions import Decisions
+from lstm_edge.passes.decisions import Decisions, by_name
 from lstm_edge.passes.formats import (
     Chosen,
     Formats,
     activation,
     as_json,
+    checked,
     of_json,
     seen,
     with_units,
@@ -81,7 +82,11 @@ def choose_formats(
 
     def kept(which: str, chosen: Mapping[str, Chosen]) -> Mapping[str, Chosen]:
         texts = {name: as_json(each) for name, each in chosen.items()}
-        found = decisions.keep(f"formats of {which}", lambda: texts)
+        found = decisions.keep(
+            f"formats of {which}",
+            lambda: texts,
+            by_name(lambda name, each: checked(each, ranges, name), texts),
+        )
         return {name: of_json(each) for name, each in found.items()}
 
     return replace(

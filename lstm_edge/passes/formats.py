@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from lstm_edge.choices import Why
-from lstm_edge.formats import Format, format_of, saturated
+from lstm_edge.formats import INT32_MAX, INT32_MIN, STORAGE_BITS, Format, format_of, saturated
 from lstm_edge.passes.calibrate import Ranges
-from lstm_edge.passes.decisions import Decisions
+from lstm_edge.passes.decisions import Decisions, integer, number, pair
 from lstm_edge.passes.options import Options
 from lstm_edge.passes.unit_formats import Seen, by_unit
 from lstm_edge.rounding import BOUND_SLACK, MARGIN, SMALLEST, activation_format, bits_above
@@ -60,7 +60,9 @@ class Formats:
         """
         key = f"{name} read by {layer}{' alone' if alone else ''}"
         made = self.decisions.keep(
-            key, lambda: as_json(self._activation(name, bound, layer, alone))
+            key,
+            lambda: as_json(self._activation(name, bound, layer, alone)),
+            lambda found: checked(found, self.ranges, name),
         )
         return of_json(made)
 
@@ -93,6 +95,7 @@ class Formats:
         return self.decisions.keep(
             f"{name} as a factor",
             lambda: max(self.ranges.largest(name), SMALLEST) * FACTOR_MARGIN,
+            number,
         )
 
     def open_reach(self, name: str) -> float:
@@ -109,6 +112,7 @@ class Formats:
         low, high = self.decisions.keep(
             f"{name} in calibration",
             lambda: [float(self.ranges.low[name].min()), float(self.ranges.high[name].max())],
+            pair(number),
         )
         return low, high
 
@@ -134,6 +138,24 @@ def as_json(chosen: Chosen) -> dict[str, Any]:
 def of_json(found: Mapping[str, Any]) -> Chosen:
     """What `as_json` wrote."""
     return Chosen(format_of(found["format"]), found["why"])
+
+
+def checked(found: Any, ranges: Ranges, name: str) -> dict[str, Any]:
+    """What `as_json` wrote of a value. name: of the value, where calibration saw it."""
+    chosen = of_json(found)
+    fmt = chosen.format
+    length = len(ranges.low[name]) if name in ranges.low else None
+    scales, points = (
+        each if isinstance(each, tuple) else (each,) for each in (fmt.scale, fmt.zero_point)
+    )
+    for each in (scales, points):
+        if length is not None and len(each) not in (1, length):
+            raise ValueError(f"{name} is of {len(each)} numbers, not of {length}")
+    low, high, *_ = map(integer(INT32_MIN, INT32_MAX), (fmt.low, fmt.high, *points))
+    usual = fmt.storage in STORAGE_BITS and chosen.why in get_args(Why) and low <= high
+    if not usual or min(map(number, scales)) <= 0.0:
+        raise ValueError(f"{name} is in no format")
+    return {"format": found["format"], "why": chosen.why}
 
 
 def with_units(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from lstm_edge.ir.program import Program
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.input_formats import power_of_two_format
 from lstm_edge.passes.options import Options
+from lstm_edge.rounding import Doubles
 
 SAME = "inputs-like"
 
@@ -60,9 +62,7 @@ def check_stored(port: Port, own: Format, ranges: Ranges, options: Options) -> N
             f"{SAME}: input {port.name!r} is stored in {given.storage} there, and in {own.storage} "
             "with these options; give the --activations that the other model has"
         )
-    low, high = ranges.low[port.tensor], ranges.high[port.tensor]
-    features = len(low)
-    scale, points = given.scales(features), given.zero_points(features)
+    features = len(ranges.low[port.tensor])
     if options.power_of_two and power_of_two_format(given, features) != given:
         raise QuantizationError(
             f"{SAME}: input {port.name!r} has scales there that are no powers of two; the other "
@@ -70,15 +70,37 @@ def check_stored(port: Port, own: Format, ranges: Ranges, options: Options) -> N
         )
     if not ranges.from_data:
         return
-    least, most = scale * (given.low - points), scale * (given.high - points)
-    beyond = np.flatnonzero((low < least - scale) | (high > most + scale))
-    if len(beyond):
-        k = int(beyond[0])
+    far = outside(given, ranges.low[port.tensor], ranges.high[port.tensor])
+    if far is not None:
         raise DataError(
-            f"{SAME}: calibration data of input {port.name!r} go from {low[k]:g} to {high[k]:g} in "
-            f"feature {k}, but its range there is {least[k]:g} to {most[k]:g}; leave the option "
+            f"{SAME}: calibration data of input {port.name!r} go from {far.low:g} to "
+            f"{far.high:g} in feature {far.feature}, but its range there is {far.least:g} to "
+            f"{far.most:g}; leave the option "
             "out, so that the input gets a range of its own"
         )
+
+
+class Outside(NamedTuple):
+    """What of a feature data have, and what its format holds."""
+
+    feature: int
+    low: float
+    high: float
+    least: float
+    most: float
+
+
+def outside(fmt: Format, low: Doubles, high: Doubles) -> Outside | None:
+    """The first feature of which data, `low` to `high`, are not what a format holds, nor what
+    rounds to it.
+    """
+    scale, points = fmt.scales(len(low)), fmt.zero_points(len(low))
+    least, most = scale * (fmt.low - points), scale * (fmt.high - points)
+    beyond = np.flatnonzero((low < least - scale) | (high > most + scale))
+    if not len(beyond):
+        return None
+    k = int(beyond[0])
+    return Outside(k, *(float(each[k]) for each in (low, high, least, most)))
 
 
 def _words(limit: int, features: int) -> str:

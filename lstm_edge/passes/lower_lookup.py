@@ -14,6 +14,7 @@ import numpy as np
 from lstm_edge.formats import Format, signed_bits
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.decisions import integer, number
 from lstm_edge.passes.fixed.rescale import convert
 from lstm_edge.passes.fixed.shifts import saturate, shift_right
 from lstm_edge.passes.round_weights import round_second_order
@@ -48,7 +49,9 @@ def lower_lookup(
     needed = largest / (limit * target.unit)
     most = max(float(needed.max()) * b.decisions.room, 2.0**-15)
     n = b.decisions.keep(
-        f"{table.name}: bits", lambda: int(np.floor(np.log2(MULTIPLIER_LIMIT / most)))
+        f"{table.name}: bits",
+        lambda: int(np.floor(np.log2(MULTIPLIER_LIMIT / most))),
+        integer(-64, 64),
     )
     if float(needed.max()) * 2.0**n > MULTIPLIER_LIMIT:
         held = MULTIPLIER_LIMIT * 2.0**-n * limit * target.unit
@@ -92,6 +95,7 @@ def _shifted(b: Builder, ids: Value, column: int, table: Table, target: Format, 
     unit = b.decisions.keep(
         f"{table.name}: unit",
         lambda: float(2.0 ** np.ceil(np.log2(largest * b.decisions.room / table.scheme.limit))),
+        number,
     )
     if largest > unit * table.scheme.limit:
         b.decisions.beyond(f"{table.name}: an entry", largest, unit * table.scheme.limit)

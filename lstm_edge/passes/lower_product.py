@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from lstm_edge.ir.model import DenseOverTime, Layer, Node
 from lstm_edge.ir.program import Value
 from lstm_edge.operations import read_at
 from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.decisions import by_name, integer
 from lstm_edge.passes.fixed.arithmetic import add_or_subtract
 from lstm_edge.passes.lift import Weighed, lift, lifted_operand, lifts
 from lstm_edge.passes.lower import Place
@@ -61,7 +64,9 @@ class Products:
         decisions = self.builder.decisions
         if layer.name not in self.lifts:
             self.lifts[layer.name] = decisions.keep(
-                f"{layer.name}: lifts", lambda: self._lifts(node, args, layer)
+                f"{layer.name}: lifts",
+                lambda: self._lifts(node, args, layer),
+                by_name(lambda _, found: integer(0, 31)(found)),
             )
         own_widths = self.rounding.options.of(layer.name)
         doubled = own_widths.doubled
@@ -103,11 +108,12 @@ class Products:
         self, name: str, operands: tuple[Operand, ...], ratio: float
     ) -> list[tuple[Operand, ...]]:
         """As `sharing_groups`, or as it was for other weights."""
+        named = {o.matrix: o for o in operands}
         kept = self.builder.decisions.keep(
             name,
             lambda: [[o.matrix for o in group] for group in sharing_groups(operands, ratio)],
+            lambda found: _partition(found, named),
         )
-        named = {o.matrix: o for o in operands}
         return [tuple(named[matrix] for matrix in group) for group in kept]
 
     def _doubled(
@@ -197,3 +203,11 @@ def _operand(x: Number, matrix: str, weights: Doubles) -> Operand:
     return Operand(
         x.value, matrix, weights, scale[read], zero_point[read], x.value.format.magnitude
     )
+
+
+def _partition(found: Any, names: Collection[str]) -> list[list[str]]:
+    """Groups of names, each of which is in one."""
+    groups = [[str(name) for name in group] for group in found]
+    if sorted(name for group in groups for name in group) != sorted(names):
+        raise ValueError(f"{found!r:.60} are no groups of {', '.join(names)}")
+    return groups

@@ -15,7 +15,7 @@ import numpy as np
 from lstm_edge.errors import QuantizationError
 from lstm_edge.formats import INT32_MAX
 from lstm_edge.ir.program import Value
-from lstm_edge.passes.decisions import Decisions
+from lstm_edge.passes.decisions import Decisions, integer, pair
 from lstm_edge.passes.moments import Moments
 from lstm_edge.passes.round_weights import LEAST_DAMPING
 from lstm_edge.passes.row_scales import (
@@ -194,7 +194,9 @@ class _Kept:
         room = self.decisions.room if self.decisions.known is None else 1.0
         grid, least = grid_for(joined, bias, largest, self.source, self.scheme, room)
         fraction, left = self.decisions.keep(
-            f"{self.name}: fractional bits", lambda: [grid.fraction, grid.left_shift]
+            f"{self.name}: fractional bits",
+            lambda: [grid.fraction, grid.left_shift],
+            pair(integer(-64, 64)),
         )
         return replace(grid, fraction=fraction, left_shift=left), least
 
@@ -205,7 +207,9 @@ class _Kept:
         most = ACCUMULATOR_LIMIT >> grid.left_shift
         every = int(2 * self.scheme.limit * largest.sum())
         room = max(every, ROOM_OF_SUMS * reach)
-        bound = self.decisions.keep(f"{self.name}: sums", lambda: max(min(room, most), reach))
+        bound = self.decisions.keep(
+            f"{self.name}: sums", lambda: max(min(room, most), reach), integer(0, 2**62)
+        )
         if reach > bound:
             self.decisions.beyond(f"{self.source}: a sum of products, in its units,", reach, bound)
         return bound
@@ -230,7 +234,9 @@ class _Kept:
         if not self.decisions.updatable or not self.scheme.power_of_two:
             return least, most
         low, high = self.decisions.keep(
-            f"{self.name}: shifts", lambda: [max(least - 1, 0), min(most + 2, MOST_SHIFT)]
+            f"{self.name}: shifts",
+            lambda: [max(least - 1, 0), min(most + 2, MOST_SHIFT)],
+            pair(integer(0, MOST_SHIFT)),
         )
         if least < low:
             what = f"{self.source}: a unit of its sums, in those of their results,"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import struct
 import subprocess
 import zlib
@@ -235,13 +237,54 @@ def test_another_version_of_the_compiler_is_refused(monkeypatch: pytest.MonkeyPa
         updated(first, network("gru"))
 
 
-@pytest.mark.parametrize("key", ["steps of the self-test", "options", "formats of states"])
-def test_damaged_decisions_are_told(key: str) -> None:
+def damaged(compiled: Compiled, key: str, value: object) -> Compiled:
+    decisions = {**compiled.program.decisions, key: value}
+    program = replace(compiled.program, decisions=decisions)
+    return Compiled(replace(compiled.bundle, program=program))
+
+
+def test_damaged_decisions_are_told() -> None:
+    model = network("gru")
+    first = compiled(model)
+    kinds: dict[str, str] = {}
+    for key in first.program.decisions:
+        kinds.setdefault(key.rpartition(": ")[2] if ":" in key else key, key)
+    for key in kinds.values():
+        with pytest.raises(DataError, match=f"keeps for updates is damaged.*{re.escape(key)}"):
+            updated(damaged(first, key, [None]), model)
+
+
+@pytest.mark.parametrize(
+    ("key", "path", "value"),
+    [
+        ("options", ["weights"], 7),
+        ("formats of states", ["gru.h", "format", "scale"], -1.0),
+        ("formats of states", ["gru.h", "format", "low"], 2**40),
+        ("formats of inputs", ["x", "format", "scale"], [1.0] * 50),
+        ("formats of inputs", ["other"], {}),
+        ("steps of the self-test", [], 10**9),
+    ],
+)
+def test_decisions_that_cannot_be_are_told(key: str, path: list[str], value: object) -> None:
+    model = network("gru")
+    first = compiled(model)
+    found = json.loads(json.dumps({key: first.program.decisions[key]}))
+    at, last = found, key
+    for name in path:
+        names = {name: name, "gru.h": next(iter(at[last])), "x": next(iter(at[last]))}
+        at, last = at[last], names[name]
+    at[last] = value
+    with pytest.raises(DataError, match=f"keeps for updates is damaged.*{key}"):
+        updated(damaged(first, key, found[key]), model)
+
+
+def test_a_fault_of_the_compiler_is_not_told_as_one_of_the_bundle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     first = compiled(network("gru"))
-    program = replace(first.program, decisions={**first.program.decisions, key: [None]})
-    other = Compiled(replace(first.bundle, program=program))
-    with pytest.raises(DataError, match="keeps for updates"):
-        updated(other, network("gru"))
+    monkeypatch.setattr("lstm_edge.driver.certificate", lambda *_: {}["fault"])
+    with pytest.raises(KeyError, match="fault"):
+        updated(first, network("gru"))
 
 
 def test_verify_notices_a_check_that_lets_damaged_weights_through(

@@ -17,6 +17,7 @@ from lstm_edge.formats import (
 )
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.decisions import integer
 from lstm_edge.rounding import bits_above
 
 Doubles = npt.NDArray[np.float64]
@@ -76,7 +77,9 @@ def weight_vector(b: Builder, name: str, numbers: Doubles) -> Value:
     if not b.decisions.updatable:
         return constant_vector(b, name, numbers)
     with_room = numbers * b.decisions.room
-    fraction = b.decisions.keep(f"{name}: fractional bits", lambda: _most_bits(with_room))
+    fraction = b.decisions.keep(
+        f"{name}: fractional bits", lambda: _most_bits(with_room), integer(-128, 192)
+    )
     most, largest = 2.0 ** (30 - fraction), float(np.abs(numbers).max())
     if largest > most:
         b.decisions.beyond(name, largest, most)
