@@ -17,6 +17,7 @@ from lstm_edge.data import load_data
 from lstm_edge.errors import DataError, ModelError
 from lstm_edge.files import read_bytes
 from lstm_edge.frontend import load
+from lstm_edge.frontend.graph import fold, tensor
 from lstm_edge.frontend.model import draft
 from lstm_edge.interpret.feed import Feed
 from lstm_edge.ir.program import Program
@@ -47,7 +48,6 @@ REFUSED = {
         (f"sized_{name}" for name in SIZED.split()),
         "of 'a': computes an array that is too large for a microcontroller",
     ),
-    "onnx_Dense_10_to_7": "initializer 'W': has 30000000 numbers, more than the 18000000 weights",
     "external_sparse_file_of_2_gb": "'w.data' is larger than the 128 MB",
     "onnx_sparse_file_of_2_gb": "is larger than the 128 MB",
     "h5_sparse_file": "is larger than the 128 MB",
@@ -131,6 +131,28 @@ def test_a_vector_that_is_put_together_has_so_many_numbers_only(
     monkeypatch.setattr(draft, "MOST_FEATURES", 5)
     with pytest.raises(ModelError, match="makes a vector of 6 numbers, more than the 5"):
         load(path)
+
+
+def test_an_array_has_no_more_numbers_than_a_model_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tensor, "MOST_WEIGHTS", 5)
+    with pytest.raises(ModelError, match="initializer 'W': has 6 numbers, more than the 5 weights"):
+        load(saved(product(), tmp_path))
+
+
+def test_axes_of_any_size_make_no_result_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = {"W": np.ones((6, 4), np.float32)}
+    monkeypatch.setattr(fold, "LARGEST_DATA", 100)
+    for steps in ("T", 50):
+        model = graph([node("MatMul", "x W", "y")], {"x": ["N", steps, 6]}, ["y"], weights)
+        if steps == "T":
+            assert load(saved(model, tmp_path))
+            continue
+        with pytest.raises(ModelError, match="too large"):
+            load(saved(model, tmp_path))
 
 
 def test_only_so_many_layers_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
