@@ -26,6 +26,7 @@ from lstm_edge.frontend.step.region import Region, left_of
 from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.repetition import RepeatedInput, RepeatedResult, Repetition
 from lstm_edge.frontend.step.rows import NotRows, RowsDiffer
+from lstm_edge.frontend.step.symbols import leaves_of
 from lstm_edge.frontend.step.trace import Differs
 
 ROWS = 2
@@ -102,7 +103,19 @@ def _repetitions(region: Region, scope: Graph) -> list[Found]:
     layered = _is_layered(scope, region.cuts)
     ways = {"forward": [FORWARD], "backward": [BACKWARD], "both": [FORWARD, BACKWARD]}
     all_found = [_found(region, way) for way in ways[region.clock.order]]
-    return [found for found in all_found if found is not None and (found.states or layered)]
+    return [f for f in all_found if f and (_recurs(f) if f.states else layered)]
+
+
+def _recurs(found: Found) -> bool:
+    """Whether a step with states does more than to keep what it reads for the end: what each step
+    alone computes, and heads of their own behind the last one, are no repetition.
+    """
+    states = {state.leaf for state in found.states}
+    computed = [leaves_of(state.after) for state in found.states]
+    inside = [own for own in computed if not own <= states]
+    own = set().union(*(found.leaves.below(leaves) for leaves in inside))
+    early = any(end.parts.axis is not None for end in found.ends)
+    return early or not own.isdisjoint(states)
 
 
 def _opened(scope: Graph, cuts: Sequence[Cut]) -> tuple[Region | None, list[Found]]:

@@ -330,6 +330,8 @@ def _align_axis(
         known, other = walk.roles.get(a), walk.roles.get(b)
         if a != b and not known and not other:
             walk.alike.append((a, b, node.label))
+        elif {known, other} == {"feature", "layer"} and _both_inside(walk, views, a, b):
+            continue  # of vectors joined end to end, and of features: they number the same
         elif known and known != "layer":
             walk.assign(node, (b,), known)
         elif other and other != "layer":
@@ -339,6 +341,11 @@ def _align_axis(
                 f"{node.op} pairs an axis of {a.size} layers or directions with one of an input; "
                 "make an input for each"
             )
+
+
+def _both_inside(walk: Walk, views: tuple[View, View], a: Atom, b: Atom) -> bool:
+    """Whether atoms count along axes of features of their views."""
+    return a in grid_of(walk, views[0]) and b in grid_of(walk, views[1])
 
 
 def _why_apart(walk: Walk, ours: Axis, theirs: Axis) -> str:

@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import groupby
 
 from onnx import TensorProto
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom, Cut, View, describe, regroup, size_of, substitute
+from lstm_edge.frontend.model.axes import (
+    Atom,
+    Cut,
+    View,
+    describe,
+    regroup,
+    several,
+    size_of,
+    substitute,
+)
 from lstm_edge.frontend.model.operators.across_time import repeated_over_time
-from lstm_edge.frontend.model.operators.features import tiled
+from lstm_edge.frontend.model.operators.features import grid_of, reordered, size_known, tiled
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import is_true, repeated
@@ -155,14 +165,37 @@ def _resolve(node: OnnxNode, view: View, shape: list[int], allow_zero: bool) -> 
 
 def regrouped(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
     """A view in another shape, of the same numbers in their order."""
-    axes = view.axes
+    axes, given, whole = view.axes, view, False
     while True:
         result = regroup(axes, shape) if min(shape, default=1) > 0 else None
         if result is None or (isinstance(result, Cut) and not walk.cut(result)):
-            raise _no_reshape(walk, node, view, shape)
-        if not isinstance(result, Cut):
+            if whole:
+                raise _no_reshape(walk, node, given, shape)
+            view, whole = _features_merged(walk, view, node.label), True
+            axes = view.axes
+        elif not isinstance(result, Cut):
             return replace(view, axes=result)
-        axes = substitute(axes, walk.parts)
+        else:
+            axes = substitute(axes, walk.parts)
+
+
+def _features_merged(walk: Walk, view: View, source: str) -> View:
+    """The view with one atom in place of neighbours that all count features of its vectors, which
+    lie in memory in their order then.
+    """
+    grid, atoms = grid_of(walk, view), walk.pieces(view.atoms)
+    runs = [tuple(run) for inside, run in groupby(atoms, lambda a: a in grid) if inside]
+    for run in runs:
+        if len(run) < 2:
+            continue
+        size_known(walk, view)
+        rest = tuple(atom for atom in grid_of(walk, view) if atom not in run)
+        view = reordered(walk, settled(walk, view), (*rest, *run), source)
+        new = walk.new_axis("features", size_of(run), "feature")
+        shown = [[a for a in walk.pieces(axis) if a not in run[1:]] for axis in view.axes]
+        axes = tuple(tuple(new[0] if a == run[0] else a for a in axis) for axis in shown)
+        view = replace(view, axes=axes, grid=several((*rest, *new)))
+    return view
 
 
 def _no_reshape(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> ModelError:
