@@ -196,7 +196,7 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
     "places": (lambda: uneven(2), Options(8, 16)),
     "lighter": (lighter, Options(12, 32)),
     "updatable": (
-        lambda: small(16, cell="gru", hidden=(2,), rows=4, head=("dense", "softmax")),
+        lambda: small(16, cell="peephole", hidden=(2,), rows=4, head=("dense", "softmax")),
         Options(12, 32, updatable=True),
     ),
     "few": (few, Options(8, 32, power_of_two=True)),
