@@ -123,6 +123,13 @@ def test_a_reverse_direction_alone_is_refused(tmp_path: Path) -> None:
         load(saved(tmp_path, **arrays), steps=7)
 
 
+def test_directions_of_two_kinds_are_refused(tmp_path: Path) -> None:
+    arrays = {k: a for k, a in module_state("gru_two_ways").items() if "_l0" in k}
+    half = {k: a[: len(a) // 3] if k.endswith("_reverse") else a for k, a in arrays.items()}
+    with pytest.raises(ModelError, match="no forward direction of the same kind and size"):
+        load(saved(tmp_path, **half), steps=7)
+
+
 def test_layers_have_names_that_tell_kind_and_direction(tmp_path: Path) -> None:
     model = load(saved(tmp_path, **module_state("gru_two_ways")), steps=7)
     names = [n.name for n in model.nodes]
