@@ -124,6 +124,7 @@ def test_a_bound_below_is_enough(by_hand: Compiled) -> None:
     assert "widened" not in made.manifest
 
 
+@pytest.mark.all_cases
 def test_what_has_no_room_within_the_limits_is_not_widened(by_hand: Compiled) -> None:
     most = by_hand.cost.flash
     made = compiled(max_flash=most)
@@ -134,6 +135,7 @@ def test_what_has_no_room_within_the_limits_is_not_widened(by_hand: Compiled) ->
     assert "widened" in compiled(max_flash=10 * most).manifest
 
 
+@pytest.mark.all_cases
 def test_a_limit_that_has_room_is_not_blamed_for_a_bound_that_is_missed() -> None:
     with pytest.raises(BudgetError) as free:
         compiled(max_error=110.0)

@@ -61,14 +61,13 @@ def compiled(root: Path, folder: Path, hash_seed: str, *options: str) -> dict[st
 
 
 def test_hash_seed_and_folder_do_not_matter(project_root: Path, tmp_path: Path) -> None:
-    first, *others = (
-        compiled(project_root, tmp_path / seed, seed, *OPTIONS) for seed in ("0", "1", "4242")
+    first, other = (
+        compiled(project_root, tmp_path / seed, seed, *OPTIONS) for seed in ("0", "4242")
     )
     for number in range(len(OPTIONS)):
         names = ("digits.c", "digits.h", "digits_weights.c", "manifest.json")
         assert {f"{number}/{name}" for name in names} <= set(first)
-    for other in others:
-        assert other == first
+    assert other == first
 
 
 def test_hash_seed_does_not_matter_to_softmax_and_states(project_root: Path) -> None:
@@ -80,7 +79,7 @@ def test_hash_seed_does_not_matter_to_softmax_and_states(project_root: Path) -> 
         "        print(name, hashlib.sha256(text.encode()).hexdigest())\n"
     )
     printed = set()
-    for seed in ("0", "1", "4242"):
+    for seed in ("0", "4242"):
         result = subprocess.run(
             [sys.executable, "-c", code],
             cwd=project_root,
