@@ -238,6 +238,7 @@ def assert_tiles(
     assert same(found, expected).all(), np.argwhere(~same(found, expected))[:8]
 
 
+@pytest.mark.each_case
 @pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
 def test_all_counts_of_columns_on_a_board(
     target: Target, tmp_path: Path, target_or_skip: Callable[[Target], None]

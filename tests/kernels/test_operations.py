@@ -49,6 +49,7 @@ def test_joined_operations_keep_the_results_of_random_models(seed: int) -> None:
     assert_same_bits(every(run_numpy(first, feed)), every(run_numpy(fused(first), feed)))
 
 
+@pytest.mark.each_case
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("optimize", ["-O0", "-O2"])
 def test_spellings_on_this_computer(
@@ -59,6 +60,7 @@ def test_spellings_on_this_computer(
     assert_bit_exact(program(), HOST, "gates", tmp_path, edges(), optimize=optimize, **more)
 
 
+@pytest.mark.each_case
 @pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
 def test_spellings_on_a_board(
     target: Target, tmp_path: Path, target_or_skip: Callable[[Target], None]

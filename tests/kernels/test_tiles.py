@@ -54,6 +54,7 @@ def test_stand_ins_and_plain_c_on_this_computer(
     assert_same(many, HOST, tmp_path, optimize="-O1", **sanitized(compiler))
 
 
+@pytest.mark.each_case
 @pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
 def test_all_forms_on_a_board(
     target: Target, tmp_path: Path, target_or_skip: Callable[[Target], None]

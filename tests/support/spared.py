@@ -1,7 +1,8 @@
 """Which of many like tests `make test` leaves to `make entire`, which has `--all-cases`.
 
 A test whose cases take long, as `tests/costs.txt` says, runs as many of them as take SECONDS
-together, and one at least. Some boards get a part of the cases: `tests.support.boards`.
+together, and one at least; all, where it is marked: cores whose kernels have nothing in common,
+pages. Some boards get a part of the cases: `tests.support.boards`.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def _costly(items: Iterable[pytest.Item], left: set[int]) -> list[pytest.Item]:
             found[test_of(item.nodeid)].append(item)
     others = []
     for name, seconds in costs().items():
-        ordered = sorted(found.get(name, ()), key=lambda item: crc32(item.nodeid.encode()))
-        others += ordered[max(1, round(SECONDS / seconds)) :]
+        cases = found.get(name, [])
+        if not any(item.get_closest_marker("each_case") for item in cases):
+            ordered = sorted(cases, key=lambda item: crc32(item.nodeid.encode()))
+            others += ordered[max(1, round(SECONDS / seconds)) :]
     return others
