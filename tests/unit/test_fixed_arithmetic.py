@@ -364,7 +364,8 @@ def test_whole_numbers_near_a_fixed_point_value(
         made.append(whole(b, kind, values[0], "w", ""))
         return made[0].value
 
-    (x,), value, found, _ = run(make, (fraction, ends))
+    (x,), value, found, b = run(make, (fraction, ends))
+    assert all(-30 <= op.n <= 31 for block in b.blocks for op in block.ops)
     cut = max(0, fraction - 30)
     cut += (ends[1] >> cut) + 2.0 ** (fraction - cut - 1) > INT32_MAX
     cut = cut if kind == "nearest" and fraction > 0 else 0

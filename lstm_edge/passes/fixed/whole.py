@@ -14,7 +14,8 @@ from lstm_edge.passes.fixed.shifts import fraction_of, shift_left, shift_right, 
 from lstm_edge.passes.numbers import Number, number
 
 MOST_CUT = 30
-"""Fractional bits of which the nearest whole number is taken: int32 holds them and a half."""
+"""Fractional bits of which the nearest whole number is taken: int32 holds them and a half. No whole
+number gets more, as none is shifted further."""
 
 
 def whole(b: Builder, kind: str, x: Value, name: str, comment: str) -> Number:
@@ -23,7 +24,7 @@ def whole(b: Builder, kind: str, x: Value, name: str, comment: str) -> Number:
     if fraction_of(x) <= 0:
         return number(x)
     made = _floor(b, x, f"{name}_whole") if kind == "floor" else _nearest(b, x, f"{name}_whole")
-    back = min(fraction_of(x), 32 - width(made))
+    back = min(fraction_of(x), 32 - width(made), MOST_CUT)
     return replace(number(shift_left(b, made, back, name)), whole=made)
 
 
