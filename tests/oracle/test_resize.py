@@ -349,6 +349,7 @@ REFUSED: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
     "antialias": (lambda: window([1.0, 1.0, 0.5], antialias=1), "antialias = 1 .*; export 0"),
     "crop": (lambda: window([1, C, 9], "tf_half_pixel_for_nn"), "is not supported; export one of"),
     "transposed": (lambda: alone("steps"), "length is not known; give it with --steps"),
+    "transposed, of a step": (lambda: alone(1), "slides a kernel .3. over one vector of the whole"),
     "open": (
         lambda: whole(resized("x", "j", [1.0, 1.0, 2.0]), {"x": (1, C, "steps")}, C),
         "length is not known; give it with --steps",

@@ -106,7 +106,8 @@ def _along_time(
     rank = len(kernel)
     long = [k for k in range(rank) if view.axes[k + 2] or kernel[k] != 1]
     k = long[0] if long else 0
-    stride, more = given["strides"][k], given["output_padding"][k]
+    stride = given["strides"][k] if view.axes[k + 2] else 1  # one step is apart from none
+    more = given["output_padding"][k]
     first, last = given["pads"][k], given["pads"][rank + k]
     beside = [n for name in ("pads", "output_padding") for n in _of_others(given[name], k, rank)]
     if any(beside) or any(n > 1 for n in _of_others(given["strides"], k, rank)):
