@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
+from lstm_edge.frontend.step.trips import counting
 from tests.oracle.compared import against_onnxruntime
 from tests.oracle.entire import SAMPLES, entire
 from tests.oracle.graphs import saved
@@ -39,6 +40,12 @@ def whole(b: Builder, count: str) -> str:
     return str(b.add("Equal", left, b.constant(0)))
 
 
+def short(b: Builder, count: str, kind: int) -> str:
+    """The same of a type without room for many steps: after these it is no count any more."""
+    number = b.add("Cast", b.add("Cast", count, to=kind), to=TensorProto.INT64)
+    return whole(b, number)
+
+
 def real(b: Builder, count: str) -> str:
     """The same of a real number."""
     ahead, periods = (b.constant(np.array(a, np.float32)) for a in (AHEAD, PERIODS))
@@ -54,6 +61,15 @@ def phase(b: Builder, time: str) -> str:
     return str(b.add("Less", b.add("Sub", d, b.add("Mul", turns, tau)), b.constant(1.0)))
 
 
+CLOCKS: dict[str, Callable[[Builder, str], str]] = {
+    "whole": whole,
+    "real": real,
+    "phase": phase,
+    "bool": lambda b, count: short(b, count, TensorProto.BOOL),
+    "uint8": lambda b, count: short(b, count, TensorProto.UINT8),
+}
+
+
 def body(b: Builder, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.GraphProto:
     stored = [numpy_helper.from_array(a, n) for n, a in b.constants.items()]
     shapes = {"h": H, "x_t": [1, INPUTS], "t_t": [1, 1]}
@@ -65,8 +81,8 @@ def looped(clock: str, steps: int | str) -> onnx.ModelProto:
     """A Loop over x [T, 1, I] whose clock reads the number of the step, or a Cast of it."""
     b, outer = (Builder(np.random.default_rng(k)) for k in range(2))
     x = b.add("Gather", "x", "i", axis=0)
-    count = "i" if clock == "whole" else b.add("Cast", "i", to=TensorProto.FLOAT)
-    h = opened(b, {"whole": whole, "real": real, "phase": phase}[clock](b, count), x, "h")
+    count = b.add("Cast", "i", to=TensorProto.FLOAT) if clock in ("real", "phase") else "i"
+    h = opened(b, CLOCKS[clock](b, count), x, "h")
     graph = body(b, ["i", "on", "h"], ["on", h, b.head(h)])
     graph.input[1].type.tensor_type.elem_type = TensorProto.BOOL
     graph.output[0].type.tensor_type.elem_type = TensorProto.BOOL
@@ -138,6 +154,39 @@ def test_numbers_that_grow_without_end_are_refused(tmp_path: Path) -> None:
     assert load(path, steps=9).steps == 9
 
 
+@pytest.mark.parametrize("kind", ["bool", "uint8"])
+def test_a_count_without_room_for_many_steps_is_refused(kind: str, tmp_path: Path) -> None:
+    """Of 8 bits it is 0 after 255, where no period may end; as what is true it stays 1."""
+    path = saved(looped(kind, "T"), tmp_path)
+    with pytest.raises(ModelError, match="grows without end"):
+        load(path)
+    assert load(path, steps=9).steps == 9
+
+
+@pytest.mark.parametrize(
+    ("first", "by", "kept"),
+    [(0, 1, True), (2**31 - 5, 1, False), (-(2**31) + 5, -1, False), (2**31 - 5, -1, True)],
+)
+def test_a_count_has_room_for_what_it_goes_up_by(first: int, by: int, kept: bool) -> None:
+    for kind, at in ((np.int32, first), (np.float32, first >> 7)):
+        counted = counting(np.array([[at]], kind), np.array([by], kind), 2)
+        assert counted.by == (by if kept else None)
+
+
+def test_a_count_that_goes_up_by_another_is_refused_by_name(tmp_path: Path) -> None:
+    b, outer = (Builder(np.random.default_rng(k)) for k in range(2))
+    after = [b.add("Add", "i", b.constant(1)), b.add("Add", "e", "i")]
+    h = opened(b, whole(b, "e"), "x_t", "h")
+    graph = body(b, ["i", "e", "h", "x_t"], [*after, h, b.head(h)])
+    graph.input[1].type.tensor_type.elem_type = TensorProto.INT64
+    starts = [outer.constant(0), outer.constant(0), outer.constant(np.full(H, 0.3))]
+    made = outer.add("Scan", *starts, "x", outputs=4, body=graph, num_scan_inputs=1)
+    outer.nodes.append(helper.make_node("Identity", [made[-1]], ["y"]))
+    model = file_of(outer, [value("x", ["T", 1, INPUTS])], [value("y", None)])
+    with pytest.raises(ModelError, match="carries 'e' of type int64 from step to step; only flo"):
+        load(saved(model, tmp_path))
+
+
 def test_constants_say_how_long_a_sequence_is(tmp_path: Path) -> None:
     assert load(saved(scanned("table", "T"), tmp_path)).steps == 11
 
@@ -150,7 +199,7 @@ def test_sequence_of_another_length_than_its_constants_is_refused(tmp_path: Path
 def single(clock: str, kind: int) -> onnx.ModelProto:
     """One step whose state t counts; y is 0 half of the time, which no state reads."""
     b = Builder(np.random.default_rng(0))
-    h = opened(b, {"whole": whole, "real": real, "phase": phase}[clock](b, "t"), "x", "h")
+    h = opened(b, CLOCKS[clock](b, "t"), "x", "h")
     two = b.constant(2) if clock == "whole" else b.constant(2.0)
     half = b.add("Mod", "t", two, fmod=int(clock != "whole"))
     y = b.add("Mul", b.head(h), b.add("Cast", half, to=TensorProto.FLOAT))

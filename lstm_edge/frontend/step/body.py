@@ -18,7 +18,7 @@ from lstm_edge.frontend.graph.fold import FOLDABLE, fold
 from lstm_edge.frontend.graph.node import attributes_of, is_standard, label_of
 from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.model.axes import View
-from lstm_edge.frontend.step.counted import Array, Counted, by_of, period_of
+from lstm_edge.frontend.step.counted import Array, Counted, by_of, lasting, period_of
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.read import read_node
 from lstm_edge.frontend.step.symbols import Symbols
@@ -195,13 +195,15 @@ class Body:
             ranks = [a.numbers.ndim if isinstance(a, Counted) else np.ndim(a) + 1 for a in args]  # type: ignore[arg-type]
             rank = max(ranks)
             all_steps = [_spread(a, rank) if isinstance(a, Counted) else a for a in args]
-            return Counted(fold(label, node, all_steps)[0], by, period)  # type: ignore[arg-type]
+            numbers = fold(label, node, all_steps)[0]  # type: ignore[arg-type]
+            return Counted(numbers, lasting(numbers, by), period)
         results = []
         for k in range(min(steps, period or steps)):
             now = [a.numbers[k] if isinstance(a, Counted) else a for a in args]
             results.append(fold(label, node, now)[0])  # type: ignore[arg-type]
         every = np.stack(results)
-        return Counted(np.resize(every, (steps, *every.shape[1:])), by, period)
+        numbers = np.resize(every, (steps, *every.shape[1:]))
+        return Counted(numbers, lasting(numbers, by), period)
 
 
 def _spread(counted: Counted, rank: int) -> Array:

@@ -18,6 +18,9 @@ Array = npt.NDArray[Any]
 LONGEST_ROUND = 2**10
 """Numbers that all rings of a step may have together, and steps after which all come round."""
 
+LASTS = 2**20
+"""Steps for which numbers have to go up before they count as doing so for ever."""
+
 _MOVES = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Expand")
 
 
@@ -33,6 +36,22 @@ class Counted:
     numbers: Array
     by: int | None = None
     period: int | None = None
+
+
+def lasting(numbers: Array, by: int | None) -> int | None:
+    """What numbers go up by, where their type has room for that at each of many steps; None where
+    they soon start again, as those of 8 bits do, or stay what they are, as those of float16.
+    """
+    if by is None or numbers.dtype.kind not in "iuf" or not numbers.size:
+        return None
+    if numbers.dtype.kind == "f":
+        most = 2 ** (np.finfo(numbers.dtype).nmant + 1)
+        least = -most
+    else:
+        least, most = np.iinfo(numbers.dtype).min, np.iinfo(numbers.dtype).max
+    low, high = (int(n) for n in (numbers[0].min(), numbers[0].max()))
+    there = LASTS * by
+    return by if least <= low + min(there, 0) and high + max(there, 0) <= most else None
 
 
 def by_of(node: NodeProto, args: Sequence[object]) -> int | None:

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from onnx import GraphProto
 
+from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.node import is_standard
 from lstm_edge.frontend.model.axes import View
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode
 from lstm_edge.frontend.model.walk import Value as Outer
 from lstm_edge.frontend.step.body import Body, Value
-from lstm_edge.frontend.step.counted import Counted
+from lstm_edge.frontend.step.counted import Counted, lasting
 
 JUMPS = ("Mod", "Floor", "Ceil", "Round")
 SCALES = ("Add", "Sub", "Mul", "Div", "Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
@@ -68,7 +69,7 @@ def counting(start: npt.NDArray[Any], change: npt.NDArray[Any], steps: int) -> C
     numbers = np.add.accumulate(each, dtype=start.dtype)
     whole = bool((numbers[:2] == np.floor(numbers[:2])).all())
     by = int(change.reshape(-1)[0]) if whole else None
-    return Counted(numbers.reshape(steps, *start.shape), by)
+    return Counted(numbers.reshape(steps, *start.shape), lasting(numbers, by))
 
 
 def change_of(body: Body, before: str, after: str, whole: bool) -> npt.NDArray[Any] | None:
@@ -80,7 +81,10 @@ def change_of(body: Body, before: str, after: str, whole: bool) -> npt.NDArray[A
     at = 0 if names[0] == before else 1
     if names[at] != before or names[1 - at] == before or (at and node.op_type == "Sub"):
         return None
-    by = body.value(names[1 - at]) if whole else body.constant(names[1 - at])
+    try:
+        by = body.value(names[1 - at]) if whole else body.constant(names[1 - at])
+    except ModelError:  # what is computed of data, or of another state
+        return None
     if not isinstance(by, np.ndarray) or by.size != 1:
         return None
     return by if node.op_type == "Add" else -by
