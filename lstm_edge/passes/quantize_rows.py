@@ -155,9 +155,15 @@ def quantize_rows(
     tried = _candidates(joined, steps, in_real, moments, scheme)
     half = _lost_by_the_floor(tried.steps, grid)
     taken_back = _correction(joined, tried, in_real, moments if corrected else ())
-    biases = np.floor((bias + taken_back) / tried.steps + half)
-    biases = biases.astype(np.int64) - tried.rows @ offset
-    reach = (np.abs(tried.rows) * largest).sum(axis=-1) + np.abs(biases)
+    products = (np.abs(tried.rows) * largest).sum(axis=-1)
+    plain, biases = (
+        np.floor((bias + more) / tried.steps + half).astype(np.int64) - tried.rows @ offset
+        for more in (0.0, taken_back)
+    )
+    # Of operands that jump, a mean error may be more than scales have room for.
+    held = (products + np.abs(biases)) * 2.0**grid.left_shift <= INT32_MAX
+    biases = np.where(held, biases, plain)
+    reach = products + np.abs(biases)
     noise = tried.noise.copy()
     noise[1:][reach[1:] * 2.0**grid.left_shift > INT32_MAX] = np.inf
     best = noise.argmin(axis=0), np.arange(len(bias))

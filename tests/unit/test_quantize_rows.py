@@ -79,6 +79,17 @@ def drawn_rows(seed: int, rows: int, columns: int, spread: float) -> Doubles:
     return np.asarray(rng.normal(size=(rows, columns)) * sizes)
 
 
+@pytest.mark.parametrize("off", [0.5, 1000.0])
+def test_a_mean_error_that_sums_have_no_room_for_is_not_taken_back(off: float) -> None:
+    """Integers that jump at another place than real numbers may be far off on average."""
+    weights, known = drawn_rows(1, 3, 4, 0.0), moments_of(4, 1)
+    plain = quantized(weights, Scheme(16), known)
+    rows = quantized(weights, Scheme(16), replace(known, wanted=known.wanted + off))
+    reach = np.abs(rows.matrices[0]).sum(axis=1) * 2048 + np.abs(rows.bias)
+    assert reach.max() * 2.0**rows.left_shift <= INT32
+    assert (np.abs(rows.bias - plain.bias) > 1000).all() == (off < 1.0)
+
+
 @each_scheme
 @examples(25)
 @given(
