@@ -128,3 +128,21 @@ def test_many_branches_before_padded_steps(tmp_path: Path) -> None:
     nodes.append(conv("g", "y", pads=(0, 1, 0, 1)))
     path = saved(graph(nodes, {"x": SHAPE}, ["y"], arrays), tmp_path)
     assert difference(path, load(path)) < 1e-5
+
+
+@pytest.mark.parametrize("steps", ["T", 8])
+def test_what_is_read_across_channels_tells_nothing_of_steps(
+    steps: int | str, tmp_path: Path
+) -> None:
+    """An input of three axes without its mean over channels, before a GRU tells which they are."""
+    nodes = [
+        node("ReduceMean", "x", "mean", axes=[1]),
+        node("Sub", "x mean", "centred"),
+        node("Transpose", "centred", "rows", perm=[2, 0, 1]),
+        node("GRU", "rows W R", "y", hidden_size=4),
+    ]
+    arrays = {n: RNG.normal(size=(1, 12, k)).astype(np.float32) for n, k in (("W", 3), ("R", 4))}
+    path = saved(graph(nodes, {"x": (1, 3, steps)}, ("y",), arrays), tmp_path)
+    model = load(path)
+    assert model.steps == (None if steps == "T" else 8)
+    assert difference(path, model) < 1e-5

@@ -100,8 +100,9 @@ def _is_long(walk: Walk, atom: Atom) -> bool:
 
 def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     """The role of axis `k`; of an input of three axes that no operator has told anything of, the
-    usual one: features last, then time, and the batch first. An operator that tells otherwise
-    makes the visit start again. vectors: an input of two axes has one vector in each row.
+    usual one: features last, then time, and the batch first; behind features that are known, time.
+    An operator that tells otherwise makes the visit start again. vectors: an input of two axes has
+    one vector in each row.
     """
     atoms = walk.pieces(view.axes[k])
     role = walk.role(atoms)
@@ -120,7 +121,9 @@ def usual_role(walk: Walk, view: View, k: int, vectors: bool = False) -> str:
     shown = {walk.input_atoms.get(a) for a in walk.pieces(view.atoms)}
     at = walk.input_atoms[atoms[0]]
     steps = 1 in shown or any(walk.roles.get(a) == "time" for a in walk.pieces(owner.axes[1]))
-    role = "feature" if at == 2 else "batch" if at == 0 and steps else "time"
+    known = [{walk.roles.get(a) for a in walk.pieces(axis)} for axis in owner.axes]
+    channels = known[1] == {"feature"} and "time" not in known[0]
+    role = "feature" if at == 2 and not channels else "batch" if at == 0 and steps else "time"
     if at == 1 and walk.whole(atoms[0])[0] != atoms[0]:
         role = "feature"  # of a frame, which has some steps of the file
     guess(walk, atoms, role)
