@@ -254,6 +254,21 @@ def test_comparison_read_as_condition_and_as_number(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=5e-6)
 
 
+def test_part_of_an_input_beside_all_of_it(tmp_path: Path) -> None:
+    """A time in front of the features: a matrix reads these, the step reads all."""
+    b = Builder(np.random.default_rng(0))
+    part = b.add("Slice", "x", *(b.constant([k]) for k in (1, INPUTS, 1)))
+    s = b.sum(b.dense(part, INPUTS - 1, UNITS), b.times("s0", UNITS, UNITS))
+    s = b.add("Tanh", b.add("Mul", s, b.add("Sigmoid", b.dense("x", INPUTS, UNITS))))
+    for made, name in ((b.head(s), "y"), (s, "s0_next")):
+        b.nodes.append(onnx.helper.make_node("Identity", [made], [name], name=f"is_{name}"))
+    inputs = [value("x", [1, INPUTS]), value("s0", [1, UNITS])]
+    model = file_of(b, inputs, [value("y", None), value("s0_next", [1, UNITS])])
+    found = streamed(load(saved(model, tmp_path)), drawn())
+    expected = stepped(model, drawn(), {"s0": "s0_next"})
+    np.testing.assert_allclose(found, expected, rtol=0, atol=5e-6)
+
+
 def test_step_without_any_input_is_refused(tmp_path: Path) -> None:
     b = Builder(np.random.default_rng(0))
     made = b.add("Tanh", b.dense("h", UNITS, UNITS))

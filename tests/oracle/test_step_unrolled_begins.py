@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lstm_edge.frontend import load
@@ -86,3 +87,16 @@ def test_a_step_of_another_kind_than_the_average_stays_apart(tmp_path: Path) -> 
         net, [dense(net, average(net, steps, 0.2, other, True), INPUTS)], tmp_path, SIZES["1"]
     )
     assert not layers_with_states(loaded)
+
+
+@pytest.mark.parametrize("start", [0.0, 0.7])
+def test_what_a_constant_state_gives_may_be_added_to_data(start: float, tmp_path: Path) -> None:
+    """By a Gemm, of which the first step has no data but what it adds."""
+    net = Net()
+    h, results = net.constant(np.full((1, UNITS), start)), []
+    matrix = net.constant(np.random.default_rng(0).normal(size=(UNITS, UNITS)) * 0.6)
+    for x in steps_of(net, "gather1", STEPS):
+        data = dense(net, x, INPUTS, UNITS)
+        h = net.add("Tanh", net.add("Gemm", h, matrix, data, transB=1, alpha=0.5, beta=2.0))
+        results.append(h)
+    assert layers_with_states(compiled(net, [stacked(net, results, 1)], tmp_path, SIZES["1"])) == 1

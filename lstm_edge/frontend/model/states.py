@@ -39,7 +39,8 @@ def input_part(walk: Walk, view: View, axis: int, wanted: list[int], source: str
     tensor = walk.draft.slice(view.tensor, begin, end, source)
     if tensor not in walk.input_parts:
         kept = Atom(f"{atoms[0].name}[{begin}:{end}]", end - begin) if end - begin > 1 else None
-        walk.draft.features[tensor] = None  # known once the axis is
+        walk.draft.features[tensor] = None  # known once the axis is, not by how many the input has
+        walk.draft.likeness[tensor] = ""
         walk.input_parts[tensor] = InputPart(view.tensor, atoms[0], begin, kept)
         if kept is not None:
             walk.input_atoms[kept] = walk.input_atoms[atoms[0]]

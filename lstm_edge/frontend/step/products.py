@@ -74,7 +74,8 @@ def _matmul(call: Call, a: Value | None, b: Value | None) -> Symbols:
     if isinstance(b, Symbols):
         weights = np.asarray(a, np.float64)
         return _by_units(call, b, lambda e: weights @ e)
-    raise call.refuse("multiplies no data")
+    # a Gemm adds data to it: that of the first step, whose state was folded
+    return leaves.lift(np.asarray(a, np.float64) @ np.asarray(b, np.float64))
 
 
 def _both(call: Call, a: Symbols, b: Symbols) -> Symbols:
