@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from onnx import helper
 
+from lstm_edge.frontend.graph.fold import fold
 from lstm_edge.frontend.graph.letters import spelled_out
 from lstm_edge.frontend.step.call import Call, Value
 from lstm_edge.frontend.step.expressions import apart, applied, total
@@ -75,7 +77,8 @@ def _matmul(call: Call, a: Value | None, b: Value | None) -> Symbols:
         weights = np.asarray(a, np.float64)
         return _by_units(call, b, lambda e: weights @ e)
     # a Gemm adds data to it: that of the first step, whose state was folded
-    return leaves.lift(np.asarray(a, np.float64) @ np.asarray(b, np.float64))
+    node = helper.make_node("MatMul", ["a", "b"], ["y"])
+    return leaves.lift(fold(call.label, node, [np.asarray(a), np.asarray(b)])[0])
 
 
 def _both(call: Call, a: Symbols, b: Symbols) -> Symbols:
