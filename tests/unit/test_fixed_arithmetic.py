@@ -34,6 +34,7 @@ from lstm_edge.passes.fixed.shifts import (
     with_fraction,
 )
 from lstm_edge.passes.fixed.whole import whole
+from lstm_edge.passes.lower_function import lower_function
 from lstm_edge.passes.numbers import Number, number
 from tests.support.built import Ints, between, computed, kinds
 
@@ -372,3 +373,14 @@ def test_whole_numbers_near_a_fixed_point_value(
     wanted = [function((int(n) >> cut) / Fraction(2) ** (fraction - cut)) for n in x.flat]
     assert (found.ravel() * value.format.unit).tolist() == wanted
     assert (made[0].whole or value).format.unit >= 1.0
+
+
+def test_nearest_whole_number_beside_a_sigmoid() -> None:
+    """Each has a half of its own: one below a half cuts ties to even ones, one is added."""
+
+    def make(b: Builder, values: list[Value]) -> Value:
+        made = lower_function(b, "sigmoid", values[0], "s", "")
+        return whole(b, "nearest", made.value, "w", "").value
+
+    (x,), y, found, _ = run(make, (12, (-(2**15), 2**15 - 1)))
+    assert y.format.unit * found == pytest.approx(np.round(1.0 / (1.0 + np.exp(-x / 2.0**12))))
