@@ -228,6 +228,19 @@ def test_a_state_that_counts_is_kept_as_phases(clock: str, kind: str, tmp_path: 
     np.testing.assert_allclose(streamed(loaded, x[:, 0].astype(np.float32)), wanted, atol=1e-6)
 
 
+def test_a_time_that_the_caller_gives_is_no_count(tmp_path: Path) -> None:
+    """Nothing but a name tells them apart; what a file says by another name is data."""
+    model = single("real", TensorProto.FLOAT)
+    for node in model.graph.node:
+        node.output[:] = ["age" if name == "t_next" else name for name in node.output]
+    model.graph.output[-1].name = "age"
+    loaded = load(saved(model, tmp_path))
+    assert [p.name for p in (*loaded.inputs, *loaded.state_inputs)] == ["x", "t", "h"]
+    assert "age" in [p.name for p in loaded.outputs]
+    (told,) = load(saved(model, tmp_path), state_pairs={"t": "age", "h": "h_next"}).warnings
+    assert told.startswith("'t' counts the steps: its phases are kept")
+
+
 def test_a_state_that_counts_without_end_is_refused(tmp_path: Path) -> None:
     path = saved(single("phase", TensorProto.FLOAT), tmp_path)
     with pytest.raises(ModelError, match="computes with t, which counts the steps without end"):

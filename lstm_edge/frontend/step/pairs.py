@@ -107,6 +107,11 @@ def state_pairs(
     return by_shape
 
 
+def named_alike(before: str, after: str) -> bool:
+    """Whether names say that an output is an input's next value: t, t_next."""
+    return any(_alike(before, after, ends) for ends in (False, True)) and not _data(before)
+
+
 def _words(name: str) -> list[str]:
     return [word.lower() for word in _SPLIT.split(name) if word]
 
