@@ -100,3 +100,15 @@ def test_what_a_constant_state_gives_may_be_added_to_data(start: float, tmp_path
         h = net.add("Tanh", net.add("Gemm", h, matrix, data, transB=1, alpha=0.5, beta=2.0))
         results.append(h)
     assert layers_with_states(compiled(net, [stacked(net, results, 1)], tmp_path, SIZES["1"])) == 1
+
+
+def test_a_quotient_may_begin_with_a_constant_above(tmp_path: Path) -> None:
+    """(h + 1) / a * b, as the gain of a Kalman filter: of constants, that is (1 * b) / a."""
+    net = Net()
+    h, one, results = net.constant(np.zeros((1, UNITS))), net.constant(1.0), []
+    for x in steps_of(net, "gather1", STEPS):
+        a, b = (dense(net, x, INPUTS, UNITS, seed=k) for k in (0, 1))
+        gain = net.add("Div", net.add("Add", h, one), net.add("Softplus", a))
+        h = net.add("Tanh", net.add("Mul", gain, b))
+        results.append(h)
+    assert layers_with_states(compiled(net, [stacked(net, results, 1)], tmp_path, SIZES["1"])) == 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lstm_edge.frontend.step.expressions import multiplied
 from lstm_edge.frontend.step.function import TIMES, Doubles
 from lstm_edge.frontend.step.leaves import Leaf, Leaves, Term
 from lstm_edge.frontend.step.symbols import (
@@ -268,7 +269,7 @@ class Copier:
         if leaf.kind == "whole":
             return target.whole(leaf.function, together(values, np.concatenate), leaf.size)
         if leaf.function == TIMES:
-            return target.multiply(*values)
+            return multiplied(target, *values)
         return target.each(leaf.function, *values)
 
     def _linear(self, number: int) -> Symbols:

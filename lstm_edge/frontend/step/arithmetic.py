@@ -10,8 +10,8 @@ import numpy as np
 from lstm_edge import functions as fn
 from lstm_edge.frontend.graph.functions import FORMS, REMAINDERS, TRUTHS, divisors
 from lstm_edge.frontend.step.call import Array, Call, Value
-from lstm_edge.frontend.step.expressions import applied, divided, of_symbols
-from lstm_edge.frontend.step.function import ABOVE, LARGER, QUOTIENT, SELECT, SMALLER, Function
+from lstm_edge.frontend.step.expressions import applied, divided, multiplied, of_symbols
+from lstm_edge.frontend.step.function import ABOVE, LARGER, SELECT, SMALLER, Function
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.symbols import Symbols, broadcast, groups, leaves_of
 from lstm_edge.ir.expr import Expr, input_vector, param
@@ -90,27 +90,8 @@ def mean(call: Call) -> list[Value]:
 
 
 def product(call: Call) -> list[Value]:
-    """a * b; a * (1 / b) is a / b, as a reciprocal has a wider range than quotients have."""
-    leaves, a, b = call.leaves, call.symbols(0), call.symbols(1)
-    for x, y in ((a, b), (b, a)):
-        inverse = _inverse(leaves, y) if leaves.numbers_of(x) is None else None
-        if inverse is not None:
-            above, below = inverse
-            return [divided(leaves, leaves.multiply(x, above), below)]
-    return [leaves.multiply(a, b)]
-
-
-def _inverse(leaves: Leaves, y: Symbols) -> tuple[Symbols, Symbols] | None:
-    """(c, b) of numbers that are c / b, c a constant; None for any others."""
-    ends = [y.flat().moved(np.copy) for _ in range(2)]
-    for places, ((leaf, units),) in groups(y):
-        found = leaves[leaf]
-        if found.function != QUOTIENT or not leaves.is_constant(found.args[0]):
-            return None
-        for end, (source, its) in zip(ends, found.args, strict=True):
-            end.leaf[places], end.unit[places] = source, its[units]
-    above, below = (end.moved(lambda v: v.reshape(y.shape)) for end in ends)
-    return above, below
+    """a * b."""
+    return [multiplied(call.leaves, call.symbols(0), call.symbols(1))]
 
 
 def quotient(call: Call) -> list[Value]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lstm_edge.frontend.step.function import QUOTIENT, Doubles, Function
 from lstm_edge.frontend.step.leaves import Leaves
-from lstm_edge.frontend.step.symbols import Integers, Symbols, together
+from lstm_edge.frontend.step.symbols import Integers, Symbols, groups, together
 from lstm_edge.ir.expr import Expr, input_vector, walk
 
 WHOLE = ("softmax", "log_softmax", "layer_norm", "largest")
@@ -71,6 +71,29 @@ def divided(leaves: Leaves, a: Symbols, b: Symbols) -> Symbols:
     if not known.all():
         raise ValueError("it divides by a constant that is 0, which gives no number")
     return leaves.multiply(a, leaves.lift(1.0 / known))
+
+
+def multiplied(leaves: Leaves, a: Symbols, b: Symbols) -> Symbols:
+    """a * b; a * (1 / b) is a / b, as a reciprocal has a wider range than quotients have."""
+    for x, y in ((a, b), (b, a)):
+        inverse = _inverse(leaves, y) if leaves.numbers_of(x) is None else None
+        if inverse is not None:
+            above, below = inverse
+            return divided(leaves, leaves.multiply(x, above), below)
+    return leaves.multiply(a, b)
+
+
+def _inverse(leaves: Leaves, y: Symbols) -> tuple[Symbols, Symbols] | None:
+    """(c, b) of numbers that are c / b, c a constant; None for any others."""
+    ends = [y.flat().moved(np.copy) for _ in range(2)]
+    for places, ((leaf, units),) in groups(y):
+        found = leaves[leaf]
+        if found.function != QUOTIENT or not leaves.is_constant(found.args[0]):
+            return None
+        for end, (source, its) in zip(ends, found.args, strict=True):
+            end.leaf[places], end.unit[places] = source, its[units]
+    above, below = (end.moved(lambda v: v.reshape(y.shape)) for end in ends)
+    return above, below
 
 
 def total(leaves: Leaves, value: Symbols, axes: tuple[int, ...], *, keep: bool) -> Symbols:
