@@ -111,6 +111,7 @@ def test_verify_says_what_compile_found(by_hand: Compiled) -> None:
     assert not any(" try --" in text for text in texts)
 
 
+@pytest.mark.all_cases
 def test_a_bound_that_is_missed_names_what_was_tried(default: Compiled) -> None:
     with pytest.raises(BudgetError, match=r"tried: .* dB for") as caught:
         compiled(weights=8, max_error=36.0)

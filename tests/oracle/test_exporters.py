@@ -20,6 +20,7 @@ def sections() -> dict[tuple[str, str], str]:
     return {(head, name): said for head, rows in parts for name, said in ROW.findall(rows)}
 
 
+@pytest.mark.all_cases
 def test_the_table_says_what_the_code_does(shared_dir: Path) -> None:
     pytest.importorskip("onnxruntime")
     files = list(pattern_files(shared_dir / "onnx_patterns"))

@@ -113,6 +113,7 @@ def test_a_large_file_is_read_in_seconds(case: str, tmp_path: Path) -> None:
     assert len(loaded.nodes) == expected[case]
 
 
+@pytest.mark.all_cases
 def test_a_large_file_of_steps_that_differ_is_read_in_seconds(tmp_path: Path) -> None:
     """A cell written out 400 times, of which one step in the middle is another one."""
     rng = np.random.default_rng(0)

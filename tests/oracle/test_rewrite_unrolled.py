@@ -343,6 +343,7 @@ def assert_rows(path: Path) -> Model:
     return loaded
 
 
+@pytest.mark.all_cases
 def test_hundreds_of_steps_load_in_a_few_seconds(tmp_path: Path) -> None:
     net, results, _ = unrolled("lstm", 500)
     y = stack(net, results, 0)

@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILE = ROOT / "tests" / "costs.txt"
 FOLDER = ROOT / "build" / "costs"
-COSTLY = 0.4
+COSTLY = 0.25
 """Seconds of a case from which on not all are run each time."""
 
 
@@ -55,7 +55,7 @@ def main() -> None:
             seconds, _, nodeid = line.partition(" ")
             found[test_of(nodeid)].append(float(seconds))
     means = {name: sum(each) / len(each) for name, each in sorted(found.items())}
-    lines = [f"{mean:.1f} {name}\n" for name, mean in means.items() if mean >= COSTLY]
+    lines = [f"{mean:.2f} {name}\n" for name, mean in means.items() if mean >= COSTLY]
     FILE.write_text("".join(lines), encoding="utf-8")
 
 

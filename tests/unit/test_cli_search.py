@@ -65,6 +65,7 @@ def test_auto_alone_holds_40_db(tmp_path: Path) -> None:
             assert each is chosen or each["sqnr_db"] < 40.0 or each["flash"] > chosen["flash"]
 
 
+@pytest.mark.all_cases
 def test_auto_with_a_limit_of_flash_is_the_best_that_fits(tmp_path: Path) -> None:
     """Less than 40 dB, since no more was asked for; and an error where nothing fits."""
     done(*BASE, "--weights", "auto", "--max-flash", "9200", "-o", tmp_path / "out")
@@ -187,6 +188,7 @@ def test_what_cannot_be_judged_is_refused(words: list[str], says: str, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.all_cases
 def test_the_choice_is_the_same_each_time(tmp_path: Path) -> None:
     words = ("--weights", "auto", "--activations", "auto", "--max-error", "30")
     for name in ("a", "b"):

@@ -87,6 +87,7 @@ def test_one_process_tries_every_point_once(alone: Found) -> None:
     assert len(alone.front) > 1
 
 
+@pytest.mark.all_cases
 def test_several_processes_find_the_front_of_one_though_one_is_killed(
     alone: Found, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_search_is_resumed_and_repeats_nothing(
     assert len(computed) == 11
 
 
+@pytest.mark.all_cases
 def test_a_database_gives_the_same_front(alone: Found, tmp_path: Path) -> None:
     assert front(search_study(task(), f"sqlite:///{tmp_path / 's.db'}")) == front(alone)
 

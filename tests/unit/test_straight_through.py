@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 import numpy.typing as npt
 
 from lstm_edge import fake_quant
@@ -86,6 +87,7 @@ def losses(seed: int) -> tuple[float, float, float]:
     return tuple(loss(net, held_out) for net in (longer, on_grid(longer, grid), aware))
 
 
+@pytest.mark.all_cases
 def test_training_to_the_grid_leaves_less_than_half_of_the_error_of_rounding() -> None:
     real, rounded, aware = np.mean([losses(seed) for seed in SEEDS], axis=0)
     assert real < aware < 0.5 * rounded
