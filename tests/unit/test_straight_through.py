@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 import numpy.typing as npt
+import pytest
 
 from lstm_edge import fake_quant
 
