@@ -111,7 +111,7 @@ suite: $(PACKAGES) $(PACKAGE_TOOLS)/.packages
 
 .PHONY: entire
 entire: export OMP_NUM_THREADS := 1
-entire: $(PACKAGES) $(PACKAGE_TOOLS)/.packages ## the same with every case of each test, an hour
+entire: $(PACKAGES) $(PACKAGE_TOOLS)/.packages ## every case of every test, of which make test runs a part
 	$(PYTEST) -n 2 --dist worksteal --all-cases -m "not long and not docs" tests
 
 .PHONY: costs
