@@ -123,7 +123,10 @@ def floored_quotient(x: Expr, m: Expr, inverse: Expr | float) -> Expr:
 
 
 def remainder(x: Expr, m: Expr, inverse: Expr | float) -> Expr:
-    """x - m * floor(x / m) for m > 0 and its inverse: within [0, m)."""
+    """x - m * floor(x / m) for m > 0 and its inverse: within [0, m), as long as the quotient, which
+    may be rounded to the wrong side once, is exact to less than 1. Of an x that is far larger than
+    m, what is left has as few digits as x has below m.
+    """
     left = x - floor(x * inverse) * m
     return select(constant(0.0), left, left + m, select(m, left, left, left - m))
 

@@ -183,24 +183,25 @@ class Body:
 
     def _counted(self, node: NodeProto, label: str, args: Sequence[Value | None]) -> Value:
         """The same of the numbers of each step."""
-        steps = next(len(a.numbers) for a in args if isinstance(a, Counted))
-        if not is_standard(node) or node.op_type not in FOLDABLE:
+        known = [a for a in args if a is None or isinstance(a, Counted | np.ndarray)]
+        steps = next(len(a.numbers) for a in known if isinstance(a, Counted))
+        if len(known) < len(args) or not is_standard(node) or node.op_type not in FOLDABLE:
             raise ModelError(
                 label,
                 f"computes with the number of the step, for which {node.op_type} is not supported; "
                 "make what it computes an input of the network, with a vector for each step",
             )
-        by, period = by_of(node, args), period_of(node, args)
+        by, period = by_of(node, known), period_of(node, known)
         if node.op_type in ELEMENTWISE:
-            ranks = [a.numbers.ndim if isinstance(a, Counted) else np.ndim(a) + 1 for a in args]  # type: ignore[arg-type]
-            rank = max(ranks)
-            all_steps = [_spread(a, rank) if isinstance(a, Counted) else a for a in args]
-            numbers = fold(label, node, all_steps)[0]  # type: ignore[arg-type]
+            given = [a for a in known if a is not None]
+            rank = max(a.numbers.ndim if isinstance(a, Counted) else a.ndim + 1 for a in given)
+            all_steps = [_spread(a, rank) if isinstance(a, Counted) else a for a in known]
+            numbers = fold(label, node, all_steps)[0]
             return Counted(numbers, lasting(numbers, by), period)
         results = []
         for k in range(min(steps, period or steps)):
-            now = [a.numbers[k] if isinstance(a, Counted) else a for a in args]
-            results.append(fold(label, node, now)[0])  # type: ignore[arg-type]
+            now = [a.numbers[k] if isinstance(a, Counted) else a for a in known]
+            results.append(fold(label, node, now)[0])
         every = np.stack(results)
         numbers = np.resize(every, (steps, *every.shape[1:]))
         return Counted(numbers, lasting(numbers, by), period)
