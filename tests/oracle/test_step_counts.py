@@ -228,17 +228,26 @@ def test_a_state_that_counts_is_kept_as_phases(clock: str, kind: str, tmp_path: 
     np.testing.assert_allclose(streamed(loaded, x[:, 0].astype(np.float32)), wanted, atol=1e-6)
 
 
-def test_a_time_that_the_caller_gives_is_no_count(tmp_path: Path) -> None:
-    """Nothing but a name tells them apart; what a file says by another name is data."""
-    model = single("real", TensorProto.FLOAT)
+def aged(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same with another name for the next count."""
     for node in model.graph.node:
         node.output[:] = ["age" if name == "t_next" else name for name in node.output]
     model.graph.output[-1].name = "age"
+    return model
+
+
+def test_a_time_that_the_caller_gives_is_no_count(tmp_path: Path) -> None:
+    """Nothing but a name tells them apart; what a file says by another name is data."""
+    model = aged(single("real", TensorProto.FLOAT))
     loaded = load(saved(model, tmp_path))
     assert [p.name for p in (*loaded.inputs, *loaded.state_inputs)] == ["x", "t", "h"]
     assert "age" in [p.name for p in loaded.outputs]
-    (told,) = load(saved(model, tmp_path), state_pairs={"t": "age", "h": "h_next"}).warnings
-    assert told.startswith("'t' counts the steps: its phases are kept")
+    for found in (
+        load(saved(model, tmp_path), state_pairs={"t": "age", "h": "h_next"}),
+        load(saved(aged(single("whole", TensorProto.INT64)), tmp_path)),
+    ):
+        (told,) = found.warnings
+        assert told.startswith("'t' counts the steps: its phases are kept")
 
 
 def test_a_state_that_counts_without_end_is_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from onnx import NodeProto
 
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import captured, is_standard
+from lstm_edge.frontend.model.operators.ids import INTEGERS
 from lstm_edge.frontend.step.pairs import named_alike
 from lstm_edge.frontend.step.trips import JUMPS
 
@@ -57,7 +58,8 @@ def pure(sketch: Graph, counts: Mapping[str, Array]) -> list[NodeProto]:
 
 def _counted_by(sketch: Graph, output: str) -> tuple[str, Array] | None:
     """The input that an output is one step later, and what it goes up by; None for any other, and
-    where nothing jumps by it. A time that the caller gives is data, unless names say otherwise.
+    where nothing jumps by it. A time that the caller gives is data, unless names say otherwise;
+    integers are none, as a step computes with real numbers.
     """
     node = sketch.producer(output)
     while node is not None and node.op_type == "Identity" and is_standard(node):
@@ -72,7 +74,8 @@ def _counted_by(sketch: Graph, output: str) -> tuple[str, Array] | None:
         dims = inputs[name].type.tensor_type.shape.dim
         shape = tuple(dim.dim_value for dim in dims)
         asked = sketch.pairs.get(name)
-        paired = asked == output if asked is not None else named_alike(name, output)
+        whole = inputs[name].type.tensor_type.elem_type in INTEGERS
+        paired = asked == output if asked is not None else whole or named_alike(name, output)
         if paired and set(shape) <= {1} and _jumps(sketch, name):
             change = by.reshape(-1)[0] * (1 if node.op_type == "Add" else -1)
             return name, np.full(shape, change, by.dtype)
