@@ -9,6 +9,10 @@ PYTHON := $(VENV)/bin/python
 PYTEST := $(PYTHON) -m pytest -q
 PYTHON_FOLDERS := $(wildcard lstm_edge tests examples scripts benchmarks)
 
+# Where the environment forbids to keep bytecode, each process that tests start compiles whatever it
+# imports: two of the four seconds of `lstm-edge compile`.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A folder with ONNX's own node tests, for `make conformance`; without it their table is left out.
 NODE_TESTS ?=
 

@@ -194,20 +194,19 @@ def cases(setup: Setup, columns: tuple[int, ...], seed: int, each: int) -> Itera
 
 
 def _shrink(weights: Ints, values: Ints, reach: int, more: int, rng: np.random.Generator) -> int:
-    """Halve values at random until all sums of magnitudes, and `more` times the values' own, are
-    below `reach`: how far they go. Each time only the sums of that column are changed.
+    """Halve values in a random order, again and again, until all sums of magnitudes, and `more`
+    times the values' own, are below `reach`: how far they go.
     """
-    columns = np.abs(weights).T.tolist()
-    sums = (np.abs(weights) @ np.abs(values)).tolist()
-    own = more * int(np.abs(values).sum())
-    while max(sums) + own >= reach:
-        place = int(rng.integers(len(values)))
-        before = abs(int(values[place]))
-        values[place] //= 2
-        less = before - abs(int(values[place]))
-        sums = [total - less * w for total, w in zip(sums, columns[place], strict=True)]
-        own -= more * less
-    return int(max(sums)) + own
+    most = np.abs(weights) + more
+    while (far := int((sums := most @ np.abs(values)).max())) >= reach:
+        order = rng.permutation(len(values))
+        half = values // 2
+        less = np.abs(values[order]) - np.abs(half[order])
+        then = (sums[:, None] - np.cumsum(most[:, order] * less, axis=1)).max(axis=0)
+        enough = np.flatnonzero(then < reach)
+        some = order[: enough[0] + 1] if len(enough) else order
+        values[some] = half[some]
+    return far
 
 
 def sources(chosen: list[Setup], target: Target, folder: Path) -> list[Path]:
