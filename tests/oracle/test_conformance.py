@@ -79,7 +79,7 @@ def test_onnx_node_tests(shared_dir: Path, tmp_path: Path, monkeypatch: pytest.M
     """
     made = [f"onnx.backend.test.case.node.{name}" for name in ("gru", "lstm", "rnn")]
     monkeypatch.setattr(
-        "onnx.backend.test.case.node.import_recursive",
+        "onnx.backend.test.loader.import_recursive",
         lambda _: [importlib.import_module(name) for name in made],
         raising=False,
     )

@@ -17,7 +17,7 @@ from lstm_edge.targets import Target
 from tests.support.boards import EACH
 from tests.support.costs import costs, test_of
 
-SECONDS = 1.5
+SECONDS = 1.0
 """Of the processor, for all cases of a test together."""
 
 
