@@ -15,18 +15,15 @@ from lstm_edge.built import Built
 from lstm_edge.bundle import Bundle
 from lstm_edge.data import Data
 from lstm_edge.emit.blob import file_of
-from lstm_edge.emit.formats_comment import formats
-from lstm_edge.emit.memory import c_name
-from lstm_edge.emit.ports import PortView
+from lstm_edge.emit.entries import entries_of
 from lstm_edge.emit.render import Rendered
 from lstm_edge.emit.testing import Vector, render_selftest, selftest_vectors
 from lstm_edge.families import Cores, family_of
 from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.feed import Feed
-from lstm_edge.interpret.ports import describe_port
 from lstm_edge.interpret.ports import quantize as stored_numbers
 from lstm_edge.ir.model import Model
-from lstm_edge.ir.program import Port, Program, StatePort
+from lstm_edge.ir.program import Port, Program
 from lstm_edge.ir.serialize import to_bytes
 from lstm_edge.manifest import (
     MANIFEST,
@@ -36,13 +33,10 @@ from lstm_edge.manifest import (
     Manifest,
     OfCore,
     PhaseEntry,
-    PortEntry,
     Proof,
     Ram,
     RemediesEntry,
     ReplaceableEntry,
-    StateEntry,
-    StatePortEntry,
     StudyEntry,
     SymbolsEntry,
     Tool,
@@ -52,7 +46,6 @@ from lstm_edge.manifest import (
 )
 from lstm_edge.measured import MeasuredError
 from lstm_edge.passes.prove import Proof as Bounds
-from lstm_edge.passes.widths import ctype_of
 from lstm_edge.sizes import Sizes
 
 Array = npt.NDArray[Any]
@@ -119,19 +112,15 @@ def manifest_of(made: Compilation, files: Mapping[str, bytes]) -> Manifest:
     """What the manifest says beside these files; of several cores, `cores` says what each gets."""
     program, first = made.program, made.built[0]
     several = made.cores.several
+    views = zip(program.inputs, first.rendered.inputs, strict=True)
+    raws = {port.name: view.raw.stands_for for port, view in views if view.raw is not None}
     found: dict[str, Any] = {
         "name": program.name,
         "model_sha256": made.model.sha256,
         "target": made.cores.name,
         "scheme": program.scheme,
         "options": made.described,
-        "steps": program.steps,
-        "inputs": _ports(program, program.inputs, first.rendered.inputs),
-        "outputs": _ports(program, program.outputs, first.rendered.outputs),
-        "states": _states(program),
-        "state_inputs": [_state_port(program, port) for port in program.state_inputs],
-        "state_outputs": [_state_port(program, port) for port in program.state_outputs],
-        "formats": formats(program),
+        **entries_of(program, raws),
         "macs": round(first.cost.macs, 2),
         "proof": _proof(made),
     }
@@ -219,72 +208,6 @@ def _proof(made: Compilation) -> Proof | None:
 def _kernel(rendered: Rendered, phase: str) -> str | None:
     kernel = rendered.selection.kernel(phase)
     return None if kernel is None else kernel.name
-
-
-def _states(program: Program) -> list[StateEntry]:
-    """What the code keeps from step to step and a caller may read and set."""
-    found: list[StateEntry] = []
-    for state in program.settable:
-        value = program.values[state.name]
-        fmt = value.format
-        uniform = fmt.is_float or fmt.is_uniform
-        scales, points = fmt.scales(value.length).tolist(), fmt.zero_points(value.length).tolist()
-        found.append(
-            {
-                "name": state.name,
-                "c_name": c_name(state.name),
-                "size": value.length,
-                "type": ctype_of(program, state.name),
-                "format": fmt.describe(),
-                "scale": scales[0] if uniform else scales,
-                "zero_point": points[0] if uniform else points,
-            }
-        )
-    return found
-
-
-def _state_port(program: Program, port: StatePort) -> StatePortEntry:
-    return {
-        "name": port.name,
-        "file_name": program.file_names.get(port.name, port.name),
-        "shape": list(port.shape),
-        "partner": port.partner or None,
-        "states": list(port.places),
-    }
-
-
-def _ports(
-    program: Program, ports: tuple[Port, ...], views: tuple[PortView, ...]
-) -> list[PortEntry]:
-    found: list[PortEntry] = []
-    for port, view in zip(ports, views, strict=True):
-        scale: Any = port.scale.astype(np.float32).tolist()
-        zero_point: Any = port.zero_point.tolist()
-        uniform = len(set(scale)) == 1 and len(set(zero_point)) == 1
-        entry: PortEntry = {
-            "name": port.name,
-            "file_name": program.file_names.get(port.name, port.name),
-            "c_name": view.name,
-            "shape": list(port.shape),
-            "axes": list(port.axes),
-            "per_step": port.per_step,
-            "size": view.length,
-            "type": view.ctype,
-            "format": describe_port(program, port),
-            "kind": "integer" if port.limit else "real",
-            "range": [0, port.limit - 1] if port.limit else None,
-            "scale": scale[0] if uniform else scale,
-            "zero_point": zero_point[0] if uniform else zero_point,
-        }
-        if port.every > 1:
-            entry["every"] = port.every
-        if port.before:
-            entry["before"] = port.before
-        if view.raw is not None:
-            raw = view.raw.stands_for
-            entry["raw"] = {"scale": raw.scale, "zero": raw.zero}
-        found.append(entry)
-    return found
 
 
 def selftest_tables(program: Program, data: Data, steps: int | None = None) -> list[Vector]:

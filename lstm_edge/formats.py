@@ -7,6 +7,7 @@ products have a scale per row.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import frexp
@@ -77,8 +78,8 @@ class Format:
     def finer(self, bits: int) -> float | tuple[float, ...]:
         """The scale behind a shift to the left, or to the right where `bits` is below 0."""
         if isinstance(self.scale, tuple):
-            return tuple(scale * 2.0**-bits for scale in self.scale)
-        return self.scale * 2.0**-bits
+            return tuple(math.ldexp(scale, -bits) for scale in self.scale)
+        return math.ldexp(self.scale, -bits)
 
     def take(self, places: Sequence[int] | Ints) -> Format:
         """That of some of the numbers, or of the same ones several times."""

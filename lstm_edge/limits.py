@@ -18,10 +18,20 @@ MOST_LAYERS = 12_000
 """
 MOST_COMPILED = 2500
 """Layers of a model that is compiled, each of which is code of its own: 3,000 took 23 s."""
+MOST_OPERATIONS = 1000
+"""Operations of a cell that a file of equations gives: 10 ms each."""
 MOST_DRAFTED = 2 * MOST_LAYERS
 """The same before those that nobody reads are left out, and others are joined."""
 MOST_FEATURES = 2**20
 """Numbers of a vector that is picked or joined of others: four megabytes of a step."""
+MOST_AXES = 32
+"""Axes of an array: as many as numpy broadcasts."""
+MOST_PORTS = 4096
+"""Inputs, and outputs, of a model."""
+MOST_LISTED = 2**20
+"""Numbers of a list in an attribute, of which each becomes an object of Python."""
+LONGEST_NAME = 4096
+"""Characters of the name of an input or output, which stands in C, in archives and messages."""
 MOST_JOINED = 2**16
 """Vectors that are joined into one."""
 LARGEST_CALL = 2**24

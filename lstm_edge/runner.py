@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from lstm_edge.bundle import Bundle
+from lstm_edge.bundle import PROGRAM, Bundle
 from lstm_edge.emit.blob import file_of
+from lstm_edge.emit.entries import said_otherwise
 from lstm_edge.emit.identity import Identity
 from lstm_edge.emit.interface import Interface, interface_of, render_interface
 from lstm_edge.emit.testing import pack_input, render_harness, unpack_output
 from lstm_edge.errors import DataError, TargetError, ToolchainError
 from lstm_edge.interpret.feed import Feed, Results
-from lstm_edge.interpret.raw import RawInput
+from lstm_edge.interpret.raw import raw_inputs
 from lstm_edge.ir.program import Program
+from lstm_edge.manifest import MANIFEST
 from lstm_edge.resources import firmware_dir
 from lstm_edge.targets import Target, load_target
 from lstm_edge.toolchain import execute, gcc
@@ -57,10 +59,16 @@ def run_checked(bundle: Bundle, where: str, feed: Feed) -> tuple[Results, dict[s
 
 
 def _interface(bundle: Bundle) -> Interface:
+    """What C offers. DataError where the manifest says otherwise than the program."""
     described = bundle.manifest
-    raws = {
-        entry["name"]: RawInput(**entry["raw"]) for entry in described["inputs"] if "raw" in entry
-    }
+    given = {entry["name"]: entry["raw"] for entry in described["inputs"] if "raw" in entry}
+    scales, zeros = ({n: float(raw[k]) for n, raw in given.items()} for k in ("scale", "zero"))
+    raws = raw_inputs(bundle.program, scales, zeros)
+    if key := said_otherwise(described, bundle.program, raws):
+        raise DataError(
+            f"{MANIFEST} has other {key} than {PROGRAM}, so that one of them was changed; compile "
+            "the model again"
+        )
     version = described["tool"]["version"]
     replaceable = "replaceable" in described
     identity = Identity(described["model_sha256"], described["options"], version, replaceable)

@@ -53,7 +53,9 @@ def _functions(path: Path) -> dict[str, Any]:
     module.__file__ = str(path)
     try:
         exec(compile(read_bytes(path, LARGEST_TEXT), str(path), "exec"), module.__dict__)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise ModelError(str(path), said(error, str(path))) from error
     return {
         name: value

@@ -17,6 +17,7 @@ from lstm_edge.cells import BY_NAME
 from lstm_edge.cells.shapes import Shapes
 from lstm_edge.errors import ModelError
 from lstm_edge.ir.expr import FUNCTIONS, Cell, Expr, walk
+from lstm_edge.limits import MOST_OPERATIONS
 
 Builders = Mapping[str, Callable[..., Cell]]
 SHAPES = "shapes"
@@ -70,9 +71,9 @@ def _called(name: str, build: Callable[..., Cell], options: Mapping[str, Any]) -
     """What a function of a user gives."""
     try:
         cell = build(**options)
-    except ModelError:
+    except (ModelError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         code = getattr(build, "__code__", None)
         raise ModelError(name, said(error, "" if code is None else code.co_filename)) from error
     if not isinstance(cell, Cell):
@@ -86,7 +87,11 @@ def said(error: BaseException, file: str) -> str:
     if isinstance(error, SyntaxError) and error.filename == file:
         lines = [error.lineno]
     place = f"line {lines[-1]}: " if lines else ""
-    text = (str(error.msg if isinstance(error, SyntaxError) else error).splitlines() or [""])[0]
+    try:
+        shown = str(error.msg if isinstance(error, SyntaxError) else error)
+    except Exception:  # its own text may be code of the user, too
+        shown = ""
+    text = (shown.splitlines() or [""])[0]
     return f"{place}{type(error).__name__}{': ' if text else ''}{text}"
 
 
@@ -132,6 +137,12 @@ def _check(name: str, cell: Cell) -> None:
     """Whether a layer that reads x can have the cell."""
     _check_results(name, cell)
     nodes = list(walk(*cell.results.values()))
+    if len(nodes) > MOST_OPERATIONS:
+        raise ModelError(
+            name,
+            f"has {len(nodes)} operations, more than the {MOST_OPERATIONS} that are accepted; "
+            "write it with fewer",
+        )
     if not cell.states:
         raise ModelError(
             name, "has no state: no result has the name of a state that the equations read"
@@ -146,12 +157,16 @@ def _check(name: str, cell: Cell) -> None:
     wrong = next((e.kind for e in nodes if e.kind in NEEDS_MORE), None)
     if wrong is not None or cell.windowed:
         raise ModelError(name, f"is {wrong or 'windowed'}, which a cell of an npz file cannot be")
-    unknown = next((e.name for e in nodes if e.kind == "apply" and e.name not in FUNCTIONS), None)
-    if unknown is not None:
+    unknown = [e.name for e in nodes if e.kind == "apply" and e.name not in FUNCTIONS]
+    if unknown:
         raise ModelError(
-            name, f"applies {unknown!r}; expected one of {', '.join(FUNCTIONS)}, or functions.py's"
+            name,
+            f"applies {unknown[0]!r}; expected one of {', '.join(FUNCTIONS)}, or functions.py's",
         )
     read = Counter(matrix for e in nodes if e.kind == "affine" for matrix in (*e.matrices, e.name))
+    both = next((e.name for e in nodes if e.kind == "param" and e.name in read), None)
+    if both is not None:
+        raise ModelError(name, f"reads {both!r} as a vector, too; give that another name")
     twice = next((matrix for matrix, count in read.items() if count > 1), None)
     if twice is not None:
         raise ModelError(

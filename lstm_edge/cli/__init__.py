@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import warnings
 from importlib import import_module
 from types import FrameType
 
@@ -46,6 +47,7 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Ended by Ctrl-C or SIGTERM: the status that shells give it, no temporary files left."""
+        warnings.simplefilter("ignore", RuntimeWarning)  # of numpy: what it means is said by us
         if threading.current_thread() is not threading.main_thread():  # which signals go to
             return super().invoke(ctx)
         before = signal.signal(signal.SIGTERM, _ended)

@@ -49,9 +49,9 @@ def command(
     """Make weights of MODEL for the code in DIR, which was compiled with --updatable."""
     from lstm_edge.printing import compiled, progress
 
-    place = output or folder.resolve().with_name(f"{folder.resolve().name}-update")
     with unchanged():
         old = lstm_edge.open(folder)
+        place = output or folder.resolve().with_name(f"{folder.resolve().name}-update")
         network = lstm_edge.load(
             model,
             name=old.name,

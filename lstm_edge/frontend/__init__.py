@@ -20,7 +20,7 @@ from lstm_edge.frontend.onnx.load import load_onnx
 from lstm_edge.frontend.other_files import check_kind
 from lstm_edge.ir.expr import Cell
 from lstm_edge.ir.model import Layer, Model, Step, is_a
-from lstm_edge.limits import LARGEST_CALL, MOST_LAYERS, MOST_WEIGHTS
+from lstm_edge.limits import LARGEST_CALL, LONGEST_NAME, MOST_LAYERS, MOST_WEIGHTS
 from lstm_edge.models.averages import averages
 from lstm_edge.models.names import model_name
 from lstm_edge.models.renaming import rename as renamed
@@ -83,6 +83,7 @@ def load(
     _check_steps(model)
     _check_size(path, model)
     model = through(model, sensible, averages, lambda found: renamed(found, rename or {}))
+    _check_names(model)
     return replace(model, name=chosen, warnings=(*model.warnings, *_baked_states(model)))
 
 
@@ -162,6 +163,18 @@ def _check_size(path: Path, model: Model) -> None:
                 str(path),
                 f"has {count} {what}, more than the {most} that are accepted; make the network "
                 "smaller, or compile parts of it",
+            )
+
+
+def _check_names(model: Model) -> None:
+    """ModelError where a port has a name that no archive, and no reader, has room for."""
+    ports = (model.inputs, model.outputs, model.state_inputs, model.state_outputs)
+    for name in (port.name for some in ports for port in some):
+        if len(name) > LONGEST_NAME:
+            raise ModelError(
+                f"{name[:16]!r}...",
+                f"is a name of {len(name)} characters, expected {LONGEST_NAME} at most; give it a "
+                "shorter one by its place: --rename input0=x, or output0=y",
             )
 
 

@@ -15,6 +15,7 @@ from lstm_edge.errors import DataError, LstmEdgeError
 from lstm_edge.formats import format_of
 from lstm_edge.ir.clock import Clock, Length
 from lstm_edge.ir.program import Block, Port, Program, Settings, State, StatePort, Value, verify
+from lstm_edge.limits import MOST_WEIGHTS
 from lstm_edge.operations.call import Op
 
 Array = npt.NDArray[Any]
@@ -22,6 +23,9 @@ Array = npt.NDArray[Any]
 DESCRIPTION = "program.json"
 LARGEST_PROGRAM = 2**29
 """Bytes that the arrays of a program may unpack to."""
+
+MOST_NUMBERS = 3 * MOST_WEIGHTS
+"""Of a program: weights with all that is beside them, each an int64 once it is read."""
 
 
 def to_bytes(program: Program) -> bytes:
@@ -69,6 +73,9 @@ def from_bytes(data: bytes) -> Program:
     """The program that `to_bytes` wrote; DataError where the bytes are something else."""
     try:
         arrays = read_arrays(data, LARGEST_PROGRAM)
+        count = sum(array.size for array in arrays.values())
+        if count > MOST_NUMBERS:
+            raise DataError(f"it has {count} numbers, more than {MOST_NUMBERS}")
         return verify(_program(json.loads(bytes(arrays[DESCRIPTION])), arrays))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, LstmEdgeError) as error:
         raise DataError(f"not a program written by this version of lstm-edge: {error}") from None

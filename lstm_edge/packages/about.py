@@ -101,7 +101,7 @@ def read_about(path: Path) -> About:
         raise DataError(
             f"{error.filename or path} cannot be read ({error.strerror or error})"
         ) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise DataError(f"{path} is not a file of TOML ({error})") from None
     except DataError as error:
         raise DataError(f"{path}: a text that it needs {error}") from None

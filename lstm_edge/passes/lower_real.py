@@ -70,7 +70,8 @@ class RealRules:
         name, comment = place.name, place.comment
         known = known_numbers(node, place.layer.op)
         if known is not None:
-            return self.builder.vector(name, known.astype(np.float32), FLOAT32)
+            with np.errstate(over="ignore"):  # which calibration finds, and says
+                return self.builder.vector(name, known.astype(np.float32), FLOAT32)
         match node.kind:
             case "affine":
                 return self._affine(node, args, place)

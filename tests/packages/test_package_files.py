@@ -197,6 +197,7 @@ def test_a_file_says_what_the_package_is(tmp_path: Path) -> None:
     for text, said in (
         ('licence = "MIT"', "unknown key 'licence'; there are version, license"),
         ("version = ", "not a file of TOML"),
+        ("version = " + "[" * 5000, "not a file of TOML"),
         ('license_file = "none.txt"', "none.txt cannot be read"),
         ('version = "2"', f"^{re.escape(str(path))}: version of a package is '2'"),
     ):

@@ -289,6 +289,15 @@ def test_a_shift_to_the_left_may_fill_int32_and_not_one_more() -> None:
             shift_left(b, b.value(f"x{k}", 1, fixed(0, *ends)), 3, "z")
 
 
+@pytest.mark.parametrize("n", [32, 110, 1100])
+def test_of_a_shift_beyond_int32_a_sign_is_left(n: int) -> None:
+    for ends in ((-9, 9), (-9, -3), (INT32_MIN, INT32_MAX)):
+        (x,), made, found, _ = run(lambda b, v: shift_right(b, v[0], n, "y"), (1000, ends))
+        assert np.array_equal(found, x >> 31)
+        assert made.format.unit == 2.0 ** (n - 1000)
+        assert is_tight(made, found)
+
+
 def test_a_half_that_int32_does_not_hold_is_left_out() -> None:
     for high, kind in ((INT32_MAX - 8, "round_shift"), (INT32_MAX - 7, "shift")):
 

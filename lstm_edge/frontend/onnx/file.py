@@ -15,6 +15,7 @@ from lstm_edge.errors import DataError, ModelError, first_line
 from lstm_edge.files import read_bytes
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.onnx.count import check_nodes
+from lstm_edge.frontend.onnx.declared import check_declared
 from lstm_edge.frontend.onnx.external_data import ExternalFiles, embed
 from lstm_edge.frontend.onnx.modern import modernize
 from lstm_edge.frontend.onnx.sequences import join_lists
@@ -36,6 +37,7 @@ def read_onnx(path: Path) -> Graph:
         raise ModelError(path.name, str(error)) from error
     model = _parse(path, content)
     check_nodes(path.name, model)
+    check_declared(path.name, model)
     files = ExternalFiles(path.parent)
     embed(model, files)
     if model.functions:

@@ -32,6 +32,7 @@ from lstm_edge.ir.expr import Cell, Expr
 from lstm_edge.ir.expr import walk as walk_expressions
 from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Step, Work, is_a
 from lstm_edge.ir.verify_model import verify
+from lstm_edge.limits import MOST_PORTS
 
 STAND_INS = (
     (1009, 1013, 1019, 1021, 1031, 1033),
@@ -92,6 +93,13 @@ def model_of(
     "time", where the file says so.
     """
     known = dict(told or {})
+    for what, found in (("inputs", graph.inputs), ("outputs", graph.outputs)):
+        if len(found) > MOST_PORTS:
+            raise ModelError(
+                name,
+                f"has {len(found)} {what}, more than the {MOST_PORTS} that are accepted; put "
+                "numbers that belong together into one",
+            )
     rewrite(graph, pairs)
     standing = {label_of(node) for node in graph.nodes}
     graph.warnings += [

@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto, helper
 
+from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.bounds import axis_of
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.inline import inlined
-from lstm_edge.frontend.graph.node import attributes_of
+from lstm_edge.frontend.graph.node import attributes_of, label_of
 from lstm_edge.frontend.graph.tensor import tensor_value
 from lstm_edge.frontend.step.moves import sizes_of_parts
 
@@ -37,6 +38,11 @@ def _branch(sketch: Graph, scope: Graph, node: NodeProto) -> bool:
     body = attributes_of(node)["then_branch" if condition.all() else "else_branch"]
     nodes, names = inlined(body, {}, sketch.fresh)
     sketch.constants.update((names[t.name], tensor_value(t)) for t in body.initializer)
+    if len(body.output) != len(node.output):
+        raise ModelError(
+            label_of(node),
+            f"has {len(node.output)} outputs, its branch {len(body.output)}; export it again",
+        )
     results = zip(body.output, node.output, strict=True)
     nodes += [helper.make_node("Identity", [names.get(r.name, r.name)], [o]) for r, o in results]
     sketch.replace([node], nodes)
@@ -60,7 +66,10 @@ def _parts(sketch: Graph, scope: Graph, node: NodeProto) -> bool:
     squeezed = len(node.input) < 2 and not int(attributes_of(node).get("keepdims", 1))
     axes = [sketch.add_constant(np.array([axis], np.int64))] if squeezed else []
     for reader, at in zip(readers, indices, strict=True):
-        part = made[(at or [0])[0]]
+        place = (at or [0])[0]
+        if not -len(made) <= place < len(made):
+            raise ModelError(label_of(reader), f"takes part {place} of {len(made)}; is it right?")
+        part = made[place]
         op = "Squeeze" if squeezed else "Identity"
         new.append(helper.make_node(op, [part, *axes], reader.output))
     sketch.replace([node, *readers], new)

@@ -70,8 +70,9 @@ def _trips(scope: Graph, node: NodeProto, body: GraphProto) -> int:
         same = bool(known[body.output[0].name].all())
     readers = [n for n in body.node if condition in n.input and n is not last]
     fits = same and not readers and number not in read
-    fits = fits and count is not None and going is not None and bool(going.all())
-    return int(np.reshape(count, -1)[0]) if fits and count is not None else 0
+    fits = fits and going is not None and going.size == 1 and bool(going.all())
+    whole = count is not None and count.dtype.kind == "i" and count.size == 1
+    return int(np.reshape(count, -1)[0]) if fits and whole and count is not None else 0
 
 
 def _constants(sketch: Graph, scope: Graph, node: NodeProto) -> Fed:

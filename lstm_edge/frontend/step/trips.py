@@ -111,6 +111,11 @@ def trips(node: OnnxNode, fresh: Callable[[], Body], slots: Sequence[Slot]) -> i
     """
     most = node.constant(0, "number of steps")
     begun = node.constant(1, "condition")
+    for what, kind, given in (("integer", "i", most), ("condition", "b", begun)):
+        if given is not None and (given.dtype.kind != kind or given.size != 1):
+            raise node.error(
+                f"counts steps by {list(given.shape)} numbers of {given.dtype}, expected one {what}"
+            )
     limit = LONGEST if most is None else int(most.reshape(-1)[0])
     if limit < 1 or (begun is not None and not begun.all()):
         raise node.error(

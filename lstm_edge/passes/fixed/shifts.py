@@ -22,6 +22,8 @@ from lstm_edge.rounding import bits_above
 
 Doubles = npt.NDArray[np.float64]
 
+MOST_SHIFT = 31
+"""Places that C shifts an int32."""
 MOST_FRACTION = 60
 """More than any value has; 0 can have as many."""
 
@@ -60,11 +62,12 @@ def shift_right(b: Builder, value: Value, n: int, name: str, rounded: bool = Tru
         return value
     fmt = value.format
     half = 1 << (n - 1) if rounded else 0
-    if fmt.high + half > INT32_MAX:
+    if n > MOST_SHIFT or fmt.high + half > INT32_MAX:
         half, rounded = 0, False
     low, high = (fmt.low + half) >> n, (fmt.high + half) >> n
     kind = "round_shift" if rounded else "shift"
-    return b.emit(kind, name, (value,), Format("int32", fmt.finer(-n), low, high), n=n)
+    far = min(n, MOST_SHIFT)  # which leaves 0 and -1, as any beyond would
+    return b.emit(kind, name, (value,), Format("int32", fmt.finer(-n), low, high), n=far)
 
 
 def constant_vector(b: Builder, name: str, numbers: Doubles) -> Value:

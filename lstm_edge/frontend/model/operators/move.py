@@ -28,6 +28,7 @@ from lstm_edge.frontend.model.operators.features import grid_of, reordered, size
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import is_true, repeated
+from lstm_edge.limits import MOST_AXES
 
 FOREVER = 2**31 - 1
 """Ends from here on mean "to the end", whatever the length."""
@@ -244,6 +245,8 @@ def unsqueeze(walk: Walk, node: OnnxNode) -> list[Value]:
     given = node.integers(1, "axes")
     if given is None:
         raise node.error("has no axes")
+    if len(view.axes) + len(given) > MOST_AXES:
+        raise node.error(f"makes {len(view.axes) + len(given)} axes, expected {MOST_AXES} at most")
     axes = _axes_argument(node, len(view.axes) + len(given)) or []
     result: list[tuple[Atom, ...]] = []
     rest = iter(view.axes)

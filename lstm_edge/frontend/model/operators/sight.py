@@ -151,7 +151,9 @@ def along_axis(walk: Walk, node: OnnxNode, view: View, axis: int, kernel: int) -
     k, rank = axis - 2, len(view.axes) - 2
     stride, dilation = (numbers_of(node, name, [1] * rank)[k] for name in ("strides", "dilations"))
     seen = (kernel - 1) * dilation + 1
-    if min(kernel, stride, dilation) < 1 or seen > LONGEST_WINDOW:
+    if min(stride, dilation) < 1:
+        raise node.error(f"strides {stride} and dilations {dilation}: expected 1 or more")
+    if kernel < 1 or seen > LONGEST_WINDOW:
         raise node.error(f"sees {seen} steps, expected 1 to {LONGEST_WINDOW}")
     pad = _padding(walk, node, view.axes[axis], (k, rank), seen, stride)
     if max(pad) >= seen:  # of a whole window there, which only a Pad says on purpose

@@ -51,6 +51,11 @@ def conv(walk: Walk, node: OnnxNode) -> list[Value]:
     weights = node.weights(1, "input W")
     if weights is None or weights.ndim != len(view.axes) or weights.ndim < 3:
         raise node.error(f"input W does not fit data {describe(view.axes)}")
+    seen = [*weights.shape[2:]]
+    if [*node.attributes.get("kernel_shape", seen)] != seen:
+        raise node.error(
+            f"attribute kernel_shape = {node.attributes['kernel_shape']}, but input W sees {seen}"
+        )
     if not any(view.axes[2:]) and not has_steps(walk, view):
         return [_of_one_vector(walk, node, view, weights)]
     inner = inner_axis(walk, node, view, list(weights.shape[2:]))

@@ -96,7 +96,8 @@ def dequantize(label: str, stored: Array, grid: Grid) -> Array:
         )
     scale, zero = (spread(label, part, stored.shape, grid) for part in (grid.scale, grid.zero))
     steps = stored.astype(np.int64) - zero.astype(np.int64)
-    return np.asarray(steps.astype(np.float32) * scale, dtype=np.float32)
+    with np.errstate(over="ignore"):
+        return np.asarray(steps.astype(np.float32) * scale, dtype=np.float32)
 
 
 def quantize(label: str, values: Array, grid: Grid) -> Array:

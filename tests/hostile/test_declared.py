@@ -1,0 +1,122 @@
+"""Models that declare what no network has: refused by name, before onnx or numpy look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import load
+from tests.oracle.graphs import graph, lstm_weights, node, saved
+
+
+def model(*behind: object, inputs: int = 1, **weights: np.ndarray) -> ModelProto:
+    """An LSTM, and nodes that make y of v."""
+    nodes = [node("LSTM", "x W R B", "h", hidden_size=4), node("Squeeze", "h one", "v"), *behind]
+    known = {**lstm_weights(3, 4), "one": np.array([1]), **weights}
+    ports = {"x": [8, 1, 3], **{f"x{k}": [1] for k in range(1, inputs)}}
+    return graph(nodes, ports, ["y"], known, opset=19)  # type: ignore[arg-type]
+
+
+def named(found: ModelProto) -> bytes:
+    return found.SerializeToString().replace(b"one", b"\xff\xfe\x80")
+
+
+def value(name: str, kind: int = TensorProto.FLOAT) -> object:
+    return helper.make_tensor_value_info(name, kind, None)
+
+
+def branch(count: int) -> object:
+    made = helper.make_graph([node("Relu", "v", "r")], "branch", [], [value("r")])
+    outputs = ["y", "z"][:count]
+    return helper.make_node("If", ["on"], outputs, then_branch=made, else_branch=made)
+
+
+def loop(steps: str) -> object:
+    body = helper.make_graph(
+        [node("Identity", "on1", "on2"), node("Tanh", "s", "s2")],
+        "body",
+        [value("i", TensorProto.INT64), value("on1", TensorProto.BOOL), value("s")],
+        [value("on2", TensorProto.BOOL), value("s2")],
+    )
+    return helper.make_node("Loop", [steps, "on", "v"], ["y"], body=body)
+
+
+def listed(count: int) -> object:
+    return helper.make_node("Constant", [], ["y"], value_floats=[1.0] * count)
+
+
+def part(place: int) -> ModelProto:
+    nodes = node("SplitToSequence", "v", "parts", axis=2), node("SequenceAt", "parts k", "y")
+    return model(*nodes, k=np.array(place))
+
+
+def seen(**attributes: object) -> ModelProto:
+    nodes = node("Transpose", "v", "c", perm=[1, 2, 0]), node("Conv", "c K", "y", **attributes)
+    return model(*nodes, K=np.ones((2, 4, 3), np.float32))
+
+
+ON = {"on": np.array(True), "long": np.array([5, 6]), "half": np.array(5.5, np.float32)}
+RELU = node("Relu", "v", "y")
+ADDED = node("Add", "v k", "y")
+CASES: dict[str, tuple[Callable[[], ModelProto | bytes], str]] = {
+    "name": (lambda: named(model(RELU)), "holds a name that is no UTF-8 text"),
+    "inputs": (lambda: model(RELU, inputs=4098), "has 4098 inputs, more than the 4096"),
+    "axes": (lambda: model(ADDED, k=np.ones((1,) * 40)), "initializer 'k': has 40 axes, expected"),
+    "more axes": (
+        lambda: model(node("Unsqueeze", "v k", "y"), k=np.arange(100_000)),
+        "makes 100003 axes, expected 32 at most",
+    ),
+    "list": (lambda: model(listed(2**20 + 1)), "value_floats lists 1048577 numbers"),
+    "equation": (
+        lambda: model(node("Einsum", "v", "y", equation="\u202eii...->\0")),
+        "expected letters, commas",
+    ),
+    "part": (lambda: part(99), "takes part 99 of 4"),
+    "branch": (lambda: model(branch(2), **ON), "has 2 outputs, its branch 1"),
+    "steps": (lambda: model(loop("half"), **ON), "numbers of float32, expected one integer"),
+    "several steps": (lambda: model(loop("long"), **ON), r"by \[2\] numbers of int64"),
+    "kernel": (lambda: seen(kernel_shape=[9]), r"kernel_shape = \[9\], but input W sees \[3\]"),
+    "stride": (lambda: seen(strides=[0]), "strides 0 and dilations 1: expected 1 or more"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_no_network_has_is_refused(case: str, tmp_path: Path) -> None:
+    make, message = CASES[case]
+    made = make()
+    path = tmp_path / "m.onnx"
+    path.write_bytes(made if isinstance(made, bytes) else made.SerializeToString())
+    with pytest.raises(ModelError, match=message) as refusal:
+        load(path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_port_with_a_long_name_is_renamed_by_its_place(tmp_path: Path) -> None:
+    long = "n" * 70_000
+    found = model(node("Relu", "v", long))
+    found.graph.output[0].name = long
+    path = saved(found, tmp_path)
+    with pytest.raises(ModelError, match="is a name of 70000 characters"):
+        load(path)
+    assert load(path, rename={"output0": "y"}).outputs[0].name == "y"
+
+
+def test_numbers_that_overflow_print_nothing_of_numpy(tmp_path: Path) -> None:
+    stored = numpy_helper.from_array(np.full((1, 16, 3), 1e300), "W")
+    found = model(RELU)
+    tensors = [t for t in found.graph.initializer if t.name != "W"]
+    del found.graph.initializer[:]
+    found.graph.initializer.extend([*tensors, stored])
+    from click.testing import CliRunner
+
+    from lstm_edge.cli import main
+
+    said = CliRunner().invoke(main, ["inspect", str(saved(found, tmp_path))])
+    assert said.exit_code == 1
+    assert said.output.splitlines() == ["Error: " + said.output.partition("Error: ")[2].strip()]
+    assert "holds infinity" in said.output
