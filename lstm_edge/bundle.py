@@ -145,7 +145,7 @@ def _stale(folder: Path, files: Mapping[str, bytes]) -> list[str]:
 
 def _may_own(name: str, file: str) -> bool:
     """Whether a bundle of this name can have the file."""
-    own = re.fullmatch(rf"{re.escape(name)}(_\w+)?\.[ch]", file)
+    own = re.fullmatch(rf"{re.escape(name)}((_\w+)?\.[ch]|_weights\.bin)", file)
     return bool(own) or file in (PROGRAM, REFERENCE, *OPTIONAL)
 
 

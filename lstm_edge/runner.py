@@ -27,6 +27,8 @@ from lstm_edge.toolchain import execute, gcc
 
 TIMEOUT = 600.0
 """Seconds that a program may run."""
+TRAPS = ("-fsanitize=undefined,float-cast-overflow", "-fsanitize-undefined-trap-on-error")
+"""What C leaves undefined ends the program: here it may give what it gives on no core."""
 
 
 def run_compiled(bundle: Bundle, where: str, feed: Feed, optimize: str = "-O2") -> Results:
@@ -51,8 +53,11 @@ def run_checked(bundle: Bundle, where: str, feed: Feed) -> tuple[Results, dict[s
         sources[-1].write_bytes(bundle.files[bundle.selftest])
         sources[-2].write_text(render_interface(checked, roomy=target.board is None))
         size = 4 * len(checked.names)
-        program = bundle.program
-        data = _output(program, target, sources, [code], folder, feed, checks=len(checked.names))
+        program, count = bundle.program, len(checked.names)
+        traps = TRAPS if target.board is None else ()
+        data = _output(
+            program, target, sources, [code], folder, feed, checks=count, extra_flags=traps
+        )
         wrong = np.frombuffer(data[-size:], "<i4")
         results = _unpacked(program, target, data[:-size], feed)
         return results, {n: int(k) for n, k in zip(checked.names, wrong, strict=True)}

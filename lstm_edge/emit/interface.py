@@ -21,23 +21,33 @@ from lstm_edge.emit.memory import c_name
 from lstm_edge.emit.ports import port_names, port_view
 from lstm_edge.emit.testing import DTYPES, TestedModel, test_ports, tested_model
 from lstm_edge.emit.view import Constant
-from lstm_edge.interpret.execute import run
+from lstm_edge.interpret.execute import initial_state, run, set_state
+from lstm_edge.interpret.feed import is_cut
 from lstm_edge.interpret.ports import dequantize, quantize
-from lstm_edge.interpret.raw import RAW_HIGH, RAW_LOW, RawInput, quantize_int16
+from lstm_edge.interpret.raw import (
+    RAW_HIGH,
+    RAW_LOW,
+    RawInput,
+    quantize_int16,
+    raw_constants,
+)
 from lstm_edge.ir.program import Port, Program, State
 from lstm_edge.passes.widths import ctype_of
 
 Array = npt.NDArray[Any]
+Arrays = Mapping[str, Array]
 Floats = npt.NDArray[np.float32]
 
 MOST_NUMBERS = 2048
 """Of a table, where rows can be left out."""
-MOST_OF_RUN = 4096
+MOST_OF_RUN = 8192
 """Numbers that go into and come out of a run."""
 MOST_COPIED = 2**14
 """Bytes of a block of weights that a copy is made of on a board."""
 STEPS = 32
 """Of a sequence, where any number will do."""
+LAYOUT_WORDS = 8
+"""Of the hash in the header of weights."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +74,8 @@ class Kept:
 
 @dataclass(frozen=True)
 class Run:
-    """What `_run` is given from a reset state, what it gives, [steps, length] by port, and the
-    states after it, [1, length].
+    """What `_run` is given, what it gives, [steps, length] by port, and the states after it,
+    [1, length].
     """
 
     steps: int
@@ -87,12 +97,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Interface:
-    """All that is checked. run: None where there is nothing to hold against the steps; block: None
-    where weights are part of the code.
+    """All that is checked. runs: of any stored numbers, from a reset state, and from states that
+    were set where the program streams; none where they would be too large. block: None where
+    weights are part of the code.
     """
 
     model: TestedModel
-    run: Run | None
+    runs: tuple[Run, ...]
     conversions: tuple[Conversion, ...]
     states: tuple[Kept, ...]
     macros: tuple[Macro, ...]
@@ -104,10 +115,11 @@ class Interface:
         """What is checked, in the order of the counts."""
         states = [f"set_{s.name}" for s in self.states] if self.model.streams else []
         resets = [f"reset ({s.name})" for s in self.states]
-        first, again = (["run"], ["run after reset"]) if self.run else ([], [])
+        first, again = (["run"], ["run after reset"]) if self.runs else ([], [])
+        going = ["run from states"] if len(self.runs) > 1 else []
         functions = [c.function for c in self.conversions]
         rest = ["macros", "identity", "selftest", *(["weights"] if self.block else [])]
-        return [*functions, *first, *states, *resets, *again, *rest]
+        return [*functions, *first, *states, *going, *resets, *again, *rest]
 
     @property
     def ctypes(self) -> list[str]:
@@ -129,11 +141,12 @@ def interface_of(
         for ports in (program.inputs, program.outputs)
     ]
     known = [m for m in identity.macros(program) if not m.value.startswith('"')]
+    kept = tuple(_kept(program, state) for state in program.settable)
     return Interface(
         model=tested_model(program),
-        run=_run(program, names),
+        runs=_runs(program, names, kept),
         conversions=tuple(_conversions(program, raws, names)),
-        states=tuple(_kept(program, state) for state in program.settable),
+        states=kept,
         macros=(*known, *macros(program, *views), *state_macros(program)),
         identity=identity.text(program),
         block=_block(weights) if weights else None,
@@ -145,10 +158,11 @@ def _block(data: bytes) -> Block:
     header = np.frombuffer(data[: HEADER.size], "<i4")
     places = {name: k for k, name in enumerate(("NONE", "CRC", "VERSION", "LENGTH"))}
     others = [(k, int(header[k]) ^ 1, int(header[1]), name) for name, k in places.items()]
-    layout = np.frombuffer(data, "<i4").copy()
-    layout[LAYOUT_AT] ^= 1
-    crc = np.array([checksum(layout.tobytes())], np.uint32).view(np.int32)
-    others.append((LAYOUT_AT, int(layout[LAYOUT_AT]), int(crc[0]), "LAYOUT"))
+    for place in (LAYOUT_AT, LAYOUT_AT + LAYOUT_WORDS - 1):
+        layout = np.frombuffer(data, "<i4").copy()
+        layout[place] ^= 1 << 30
+        crc = np.array([checksum(layout.tobytes())], np.uint32).view(np.int32)
+        others.append((place, int(layout[place]), int(crc[0]), "LAYOUT"))
     return Block(len(data), header, tuple(others))
 
 
@@ -172,16 +186,28 @@ def _table(numbers: Array) -> Constant:
     return Constant("", "int32_t", whole.shape, whole.astype(np.int64), "")
 
 
-def _run(program: Program, names: Mapping[str, str]) -> Run | None:
-    """None where the harness calls `_run` anyway, as there are no single steps, or where a sequence
-    has too many numbers for arrays of all.
-    """
+def _runs(program: Program, names: Mapping[str, str], kept: tuple[Kept, ...]) -> tuple[Run, ...]:
+    """None where sequences have lengths of their own, or too many numbers for arrays of all."""
     steps = program.steps or max(STEPS, program.least_steps)
     ports = (*program.inputs, *program.outputs)
-    if not program.streams or steps * sum(len(p.scale) for p in ports) > MOST_OF_RUN:
-        return None
+    if program.length_ports or steps * sum(len(p.scale) for p in ports) > MOST_OF_RUN:
+        return ()
     given = _drawn_inputs(program, steps)
-    outputs, states = run(program, given)
+    first = _run(program, names, given, initial_state(program, 1))
+    if not program.streams or any(s.goes_on and not s.given for s in program.states):
+        return (first,)
+    odd = steps - 1 if steps > program.least_steps and is_cut(program) else steps
+    given = {name: a[:, :odd] if a.ndim == 3 else a for name, a in given.items()}
+    numbers = {s.name: k.given for s, k in zip(program.settable, kept, strict=True)}
+    state = set_state(program, initial_state(program, 1), numbers)
+    return (first, _run(program, names, given, state)) if kept else (first,)
+
+
+def _run(
+    program: Program, names: Mapping[str, str], given: Mapping[str, Array], state: Arrays
+) -> Run:
+    outputs, states = run(program, given, state)
+    steps = max(a.shape[1] for a in given.values() if a.ndim == 3)
     return Run(
         steps,
         {names[p.name]: _of_type(program, p.value, given[p.name][0]) for p in program.inputs},
@@ -191,17 +217,23 @@ def _run(program: Program, names: Mapping[str, str]) -> Run | None:
 
 
 def _drawn_inputs(program: Program, steps: int) -> dict[str, Array]:
-    """Any stored numbers that an input may have, [1, steps, features]."""
+    """Any stored numbers that an input may have, [1, steps, features]: of every three steps one has
+    ends of the range only, which saturate, and one small numbers, whose rounding is seen.
+    """
     rng, found = np.random.default_rng(0), {}
     for port in program.inputs:
         value = program.values[port.value]
         shape = (1, steps, value.length) if port.per_step else (1, value.length)
         if program.is_float:
-            numbers = rng.normal(size=shape).astype(np.float32)
-            found[port.name] = np.floor(numbers) % port.limit if port.limit else numbers
-        else:
-            high = port.limit - 1 if port.limit else value.format.high
-            found[port.name] = rng.integers(0 if port.limit else value.format.low, high + 1, shape)
+            real = rng.normal(size=shape).astype(np.float32)
+            found[port.name] = np.floor(real) % port.limit if port.limit else real
+            continue
+        low, high = (0, port.limit - 1) if port.limit else (value.format.low, value.format.high)
+        numbers = rng.integers(low, high + 1, shape)
+        if port.per_step and not port.limit:
+            ends, small = rng.choice([low, high], shape), np.clip(numbers % 7 - 3, low, high)
+            numbers[:, 1::3], numbers[:, 2::3] = ends[:, 1::3], small[:, 2::3]
+        found[port.name] = numbers
     return found
 
 
@@ -220,9 +252,7 @@ def _conversions(
         stored = _of_type(program, port.value, quantize(program, port, real))
         yield Conversion(name, "float", info.ctype, real, stored)
         if port.name in raws:
-            ends = np.array([RAW_LOW, RAW_HIGH, 0, -1, 1], np.int16)
-            rows = _rows(info.length, np.concatenate([ends, _drawn(-(2**15), 2**15, 24)]))
-            raw = rows.astype(np.int16)
+            raw = _raw_numbers(program, port, raws[port.name])
             stored = quantize_int16(program, port, raws[port.name], raw)
             made = _of_type(program, port.value, stored)
             yield Conversion(f"{name}_from_int16", "int16_t", info.ctype, raw, made)
@@ -232,6 +262,22 @@ def _conversions(
             real = dequantize(program, port, stored.astype(np.float64 if program.is_float else int))
             name = f"dequantize_{names[port.name]}"
             yield Conversion(name, info.ctype, "float", stored, real.astype(np.float32))
+
+
+def _raw_numbers(program: Program, port: Port, raw: RawInput) -> Array:
+    """Ends, any others, and of each feature those that are nearest to being rounded otherwise."""
+    length = len(port.scale)
+    ends = np.array([RAW_LOW, RAW_HIGH, 0, -1, 1], np.int16)
+    rows = _rows(length, np.concatenate([ends, _drawn(RAW_LOW, RAW_HIGH + 1, 24)]))
+    if program.is_float:
+        return rows.astype(np.int16)
+    made = raw_constants(port, raw)
+    every = np.arange(RAW_LOW, RAW_HIGH + 1)
+    near = [
+        every[np.argsort((every * m + offset) % (1 << shift))[[0, 1, 2, -3, -2, -1]]]
+        for m, offset, shift in zip(made.multipliers, made.offsets, made.shifts, strict=True)
+    ]
+    return np.concatenate([rows, np.stack(near, axis=1)]).astype(np.int16)
 
 
 def _rows(length: int, numbers: Array) -> Array:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.choices import Scheme, StateForm, Why
@@ -288,7 +289,24 @@ def verify(program: Program) -> Program:
     for name in wanted:
         if name not in made:
             raise InternalError(f"program {program.name}: {name} is never made")
+    _check_sizes(program)
     return program
+
+
+def _check_sizes(program: Program) -> None:
+    """States go along whole positions, ports hold real numbers of each feature, a sweep has a
+    length.
+    """
+    for state in program.states:
+        if state.along < 1 or program.values[state.name].length % state.along:
+            raise InternalError(f"program {program.name}: {state.name} goes along {state.along}")
+    for port in (*program.inputs, *program.outputs):
+        length, scale = program.values[port.value].length, port.scale
+        usable = scale.shape == port.zero_point.shape == (length,) and np.all(np.isfinite(scale))
+        if port.every < 1 or not usable or not np.all(scale):
+            raise InternalError(f"program {program.name}: port {port.name} has no numbers")
+    if len(program.sweeps) != len(program.lengths):
+        raise InternalError(f"program {program.name}: a sweep has no length")
 
 
 def _check_op(program: Program, op: Op, made: set[str]) -> None:

@@ -53,6 +53,14 @@ def test_the_state_beside_a_result_is_looked_at(made: Compiled) -> None:
     assert found.differences["host"].startswith("run: ")
 
 
+def test_what_the_self_test_tells_where_nothing_differs_is_looked_at(made: Compiled) -> None:
+    name = "digits_selftest.c"
+    text = made.files[name].decode().replace("        first->output = NULL;\n", "")
+    files = {**made.files, name: text.encode()}
+    found = Compiled(replace(made.bundle, files=files)).compare(on=["host"])
+    assert found.differences["host"] == "selftest: 1 numbers differ"
+
+
 def test_edits_are_of_lines_that_do_something(made: Compiled) -> None:
     """What draws mutants knows comments and hints to compilers from code."""
     text = made.files["digits.c"].decode()

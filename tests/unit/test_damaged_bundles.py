@@ -117,6 +117,26 @@ def test_targets_and_names_of_something_else_are_refused(copies: Path) -> None:
         refused(several, said)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"scale": 0.25}, "other inputs than program.npz"),
+        ({"c_name": "y"}, "other inputs than program.npz"),
+        ({"raw": {"scale": float("nan"), "zero": 0.0}}, "--input-scale nan of input"),
+        ({"raw": {"scale": 1.0, "zero": 1e300}}, "--input-zero 1e.300 of input"),
+    ],
+)
+def test_a_manifest_that_says_otherwise_than_the_program_is_noticed(
+    changes: dict[str, Any], said: str, copies: Path
+) -> None:
+    """Sealed by whoever changed it, so that no checksum tells."""
+    folder = copies / "one"
+    entries = json.loads((folder / MANIFEST).read_text())["inputs"]
+    change_manifest(folder, inputs=[{**entries[0], **changes}, *entries[1:]])
+    with pytest.raises(lstm_edge.DataError, match=said):
+        lstm_edge.open(folder).verify(on=["host"])
+
+
 def test_each_file_that_was_changed_is_named(copies: Path) -> None:
     """One bit of any file, or a number of the manifest."""
     folder = copies / "one"

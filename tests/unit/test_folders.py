@@ -178,6 +178,7 @@ def test_no_manifest_makes_compile_remove_what_is_not_ours(
     folder = tmp_path / "b"
     made.save(folder)
     more = {"precious.txt": b"mine", "net_old.c": b"int old;", "net_edited.c": b"int edited;"}
+    more["net_weights.bin"] = b"of one that could be updated"
     for name, data in more.items():
         (folder / name).write_bytes(data)
     listed = json.loads((folder / MANIFEST).read_text())

@@ -14,6 +14,7 @@ import pytest
 
 from lstm_edge.errors import DataError
 from lstm_edge.interpret.execute import run
+from lstm_edge.ir import serialize
 from lstm_edge.ir.program import Port, Program
 from lstm_edge.ir.serialize import DESCRIPTION, from_bytes, to_bytes
 from lstm_edge.passes.lower_real import lower_real
@@ -145,6 +146,24 @@ def rewritten(change: Callable[[dict[str, Any]], Any]) -> bytes:
 
 def test_a_description_that_is_written_anew_is_read() -> None:
     assert from_bytes(rewritten(lambda d: None)).name == "net"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("sweeps", ["forward"] * 1000), ("along", 10**9), ("every", 0)]
+)
+def test_sizes_that_do_not_fit_are_refused(key: str, value: Any) -> None:
+    def change(described: dict[str, Any]) -> None:
+        part = {"along": described["states"][0], "every": described["inputs"][0]}
+        part.get(key, described)[key] = value
+
+    with pytest.raises(DataError, match="not a program"):
+        from_bytes(rewritten(change))
+
+
+def test_a_program_has_so_many_numbers_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serialize, "MOST_NUMBERS", 10)
+    with pytest.raises(DataError, match="numbers, more than 10"):
+        from_bytes(GOOD)
 
 
 FIELDS = sorted(json.loads(bytes(np.load(io.BytesIO(GOOD))[DESCRIPTION])))
