@@ -94,6 +94,14 @@ class Builder:
             self.value(name, len(array), fmt)
         return self.values[name]
 
+    def integers(
+        self, name: str, numbers: npt.ArrayLike, scale: float = 1.0, storage: str = "int32"
+    ) -> Value:
+        """A constant of one integer, or several, whose range is theirs."""
+        stored = np.atleast_1d(np.asarray(numbers, np.int64))
+        ends = int(stored.min()), int(stored.max())
+        return self.vector(name, stored, Format(storage, scale, *ends))
+
     def close_block(
         self, layer: str, sweep: int, clock: Clock = EVERY_TICK, before: int = LATEST
     ) -> None:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from lstm_edge.formats import Format, fixed
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
-from lstm_edge.passes.fixed.arithmetic import product_range
+from lstm_edge.passes.fixed.products import upper_product
 from lstm_edge.passes.fixed.shifts import fraction_of, saturate, shift_right
 
 ARGUMENT_FRACTION = 17
@@ -98,21 +96,18 @@ def argument(b: Builder, a: Value, name: str) -> Value:
 
 def _halvings(b: Builder, a: Value, name: str) -> Value:
     """t with exp(-a) = 2**-t, below 32."""
-    factor = b.vector("log2_e", np.array([LOG2_E]), fixed(14, LOG2_E, LOG2_E, "int16"))
-    low, high = (a.format.low * LOG2_E) >> 16, (a.format.high * LOG2_E) >> 16
-    t = b.emit("mulw", f"{name}_halvings", (a, factor), fixed(FRACTION, low, high, "int32"))
+    factor = b.integers("log2_e", LOG2_E, 2.0**-14, "int16")
+    t = upper_product(b, a, factor, f"{name}_halvings", 2.0**-FRACTION)
     return saturate(b, t, FRACTION + 1 + PLACES.bit_length(), f"{name}_within")
 
 
 def _coefficient(b: Builder, k: int) -> Value:
     fraction, number = COEFFICIENTS[k]
-    return b.vector(f"exp2_{k}", np.array([number]), fixed(fraction, number, number, "int32"))
+    return b.integers(f"exp2_{k}", number, 2.0**-fraction)
 
 
 def _product(b: Builder, a: Value, factor: Value, name: str) -> Value:
-    low, high = product_range(a.format, factor.format)
-    fraction = fraction_of(a) + fraction_of(factor) - 16
-    return b.emit("mulw", name, (a, factor), fixed(fraction, low >> 16, high >> 16, "int32"))
+    return upper_product(b, a, factor, name, a.format.unit * factor.format.unit * 2.0**16)
 
 
 def _sum(b: Builder, x: Value, y: Value, name: str) -> Value:

@@ -54,7 +54,7 @@ def lift(b: Builder, value: Value, bits: int, name: str) -> Value:
     old = value.format
     low, high = old.low << bits, old.high << bits
     points = old.zero_points(value.length) << bits
-    fmt = Format("int16", 1.0, low, high).with_meaning(np.asarray(old.finer(bits)), points)
+    fmt = Format("int16", low=low, high=high).with_meaning(np.asarray(old.finer(bits)), points)
     return b.emit("shift", name, (value,), fmt, n=-bits)
 
 

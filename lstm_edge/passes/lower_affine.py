@@ -53,7 +53,7 @@ def emit_rows(
 def _sum_format(rows: Rows, positions: int = 1) -> Format:
     """Each row counts in a scale of its own, at each position in the same."""
     scales = np.tile(rows.scale, positions)
-    return Format("int32", 1.0, -rows.bound, rows.bound).with_meaning(scales)
+    return Format("int32", low=-rows.bound, high=rows.bound).with_meaning(scales)
 
 
 def emit_running_sum(b: Builder, x: Value, rows: Rows, layer: str) -> Value:

@@ -106,7 +106,7 @@ class _Division:
             "sub", "down_by", (self._number("down", down), places), down - many, down - few
         )
         if down < many:  # some go up, and saturate
-            zero = self.b.vector("zero_bound", np.zeros(1, np.int64), Format("int32", 1.0, 0, 0))
+            zero = self.b.integers("zero_bound", 0)
             over = self._plain(
                 "sub", "over", (places, self._number("down", down)), few - down, many - down
             )
@@ -127,7 +127,7 @@ class _Division:
         return self.b.emit(kind, f"{self.name}_{suffix}", args, ends, **more)
 
     def _number(self, suffix: str, n: int) -> Value:
-        return self.b.vector(f"{self.name}_{suffix}", np.array([n]), Format("int32", 1.0, n, n))
+        return self.b.integers(f"{self.name}_{suffix}", n)
 
     def _limit(self, counts: Value, most: int) -> Value:
         if counts.format.high <= most:

@@ -122,7 +122,7 @@ def _sigmoid(b: Builder, value: Value, name: str, comment: str) -> Number:
     centred = _table(b, value, table, 0, f"{name}_centred", f"{comment}, less 1/2", finer)
     cut = fixed(15, -limit >> 1, limit >> 1, "int32")
     cut_value = b.emit("shift", f"{name}_cut", (centred,), cut, n=1)
-    half = b.vector("half_q15", np.array([2**14]), fixed(15, 2**14, 2**14, "int32"))
+    half = b.integers("half_q15", 2**14, 2.0**-15)
     q15 = fixed(15, 2**14 + cut.low, 2**14 + cut.high, "int32")
     gate = b.emit("add", name, (cut_value, half), q15, comment=comment)
     return replace(number(gate), centred=centred)
@@ -156,8 +156,7 @@ def lower_exponential(b: Builder, value: Value, reach: float, name: str, comment
         fine = fixed(ARGUMENT_FRACTION, x.format.low << missing, x.format.high << missing, "int32")
         x = b.emit("shift", f"{name}_fine", (x,), fine, n=-missing)
     top = round(power_of_two * np.log(2.0) * 2.0**ARGUMENT_FRACTION)
-    fmt = fixed(ARGUMENT_FRACTION, top, top, "int32")
-    end = b.vector(f"exp_end_{power_of_two}", np.array([top]), fmt)
+    end = b.integers(f"exp_end_{power_of_two}", top, 2.0**-ARGUMENT_FRACTION)
     distance = add_or_subtract(b, "sub", end, x, f"{name}_distance", "")
     zero = constant_vector(b, "zero", np.zeros(1))
     power = exponential(b, compare(b, "larger", distance, zero, f"{name}_below", ""), name)
@@ -189,17 +188,13 @@ def _softsign(b: Builder, value: Value, name: str, comment: str) -> Value:
 def _reciprocal(b: Builder, x: Value, name: str) -> Value:
     """1 / (1 + max(x, 0)) in Q0.15."""
     fraction = fraction_of(x)
-    zero = b.vector("zero_bound", np.zeros(1, np.int64), Format("int32", 1.0, 0, 0))
+    zero = b.integers("zero_bound", 0)
     high = max(x.format.high, 0)
     positive = b.emit("larger", f"{name}_side", (x, zero), fixed(fraction, 0, high, "int32"))
     one = constant_vector(b, "one", np.ones(1))
     more = add_or_subtract(b, "add", positive, one, f"{name}_more", "")
     unit = fraction_of(more)
     numerator = 32767 << unit
-    top = b.vector(
-        f"reciprocal_numerator_q{unit}",
-        np.array([numerator]),
-        Format("int32", 1.0, numerator, numerator),
-    )
+    top = b.integers(f"reciprocal_numerator_q{unit}", numerator)
     low = numerator // max(more.format.high, 1)
     return b.emit("divide", name, (top, more), fixed(15, low, 32767, "int32"))

@@ -46,9 +46,7 @@ def compared(
     between = (np.ceil if flipped else np.floor)(real)
     near = np.where(scale == 1.0, between, np.floor(real / scale + 0.5))
     counts = np.clip(near + zero_point, INT32_MIN, INT32_MAX)
-    numbers = counts.astype(np.int64)
-    limits = Format("int32", 1.0, int(numbers.min()), int(numbers.max()))
-    bound = b.vector(f"{name}_{x.name}_bound", numbers, limits)
+    bound = b.integers(f"{name}_{x.name}_bound", counts)
     plain = Format(x.value.format.storage, 1.0, x.value.format.low, x.value.format.high)
     return number(replace(x.value, format=plain)), number(bound)
 

@@ -39,7 +39,7 @@ def lower_layer_norm(b: Builder, x: Value, epsilon: float, name: str) -> Value:
     places = _emit(b, "headroom", f"{name}_places", (largest,), few, many)
     lifted = b.emit("lift", f"{name}_lifted", (distance, places), FULL)
     least = max(2**25 // x.length, 1)
-    square = _mean_square(b, lifted, _constant(b, f"{name}_root", root), places, least, name)
+    square = _mean_square(b, lifted, b.integers(f"{name}_root", root), places, least, name)
     most_pairs = (31 - least.bit_length()) // 2
     fraction = min(MOST_FRACTION, 30 - most_pairs)
     entries = b.constant("rsqrt_table", tables.rsqrt_table())
@@ -47,7 +47,7 @@ def lower_layer_norm(b: Builder, x: Value, epsilon: float, name: str) -> Value:
     scaled = b.emit("mulw", f"{name}_scaled", (lifted, mantissa), FULL)
     free = _emit(b, "headroom", f"{name}_free", (square,), 0, 31 - least.bit_length())
     pairs = _emit(b, "shift", f"{name}_pairs", (free,), 0, most_pairs, n=1)
-    down = _constant(b, f"{name}_down", 30 - fraction)
+    down = b.integers(f"{name}_down", 30 - fraction)
     shift = _emit(
         b, "sub", f"{name}_shift", (down, pairs), 30 - fraction - most_pairs, 30 - fraction
     )
@@ -64,10 +64,6 @@ def _emit(
     return b.emit(kind, name, args, Format("int32", 1.0, low, high), **fields)
 
 
-def _constant(b: Builder, name: str, number: int) -> Value:
-    return b.vector(name, np.array([number]), Format("int32", 1.0, number, number))
-
-
 def _with_room(b: Builder, x: Value, epsilon: float, name: str) -> Value:
     """x with as many fractional bits as leave room for the sum of its units and for `epsilon`."""
     span = max(x.format.magnitude, x.format.high - x.format.low, 1)
@@ -79,22 +75,22 @@ def _with_room(b: Builder, x: Value, epsilon: float, name: str) -> Value:
 def _extent(b: Builder, x: Value, root: int, name: str) -> tuple[Value, Value]:
     """The mean of x to nearest, and the largest distance to it or `root`."""
     n, low, high = x.length, x.format.low, x.format.high
-    zero, count = _constant(b, "zero_bound", 0), _constant(b, f"{name}_count", n)
+    zero, count = b.integers("zero_bound", 0), b.integers(f"{name}_count", n)
     total = _emit(b, "sum", f"{name}_sum", (x,), n * low, n * high, length=1)
     top = _emit(b, "max", f"{name}_top", (x,), low, high, length=1)
     turned = _emit(b, "sub", f"{name}_turned", (zero, x), -high, -low)
     bottom = _emit(b, "max", f"{name}_bottom", (turned,), -high, -low, length=1)
     up = max(0, -low)
-    by, back = n * up + n // 2, _constant(b, f"{name}_back", up)
+    by, back = n * up + n // 2, b.integers(f"{name}_back", up)
     ends = (n * low + by, n * high + by)
-    raised = _emit(b, "add", f"{name}_raised", (total, _constant(b, f"{name}_up", by)), *ends)
+    raised = _emit(b, "add", f"{name}_raised", (total, b.integers(f"{name}_up", by)), *ends)
     quotient = _emit(b, "divide", f"{name}_quotient", (raised, count), low + up, high + up)
     mean = _emit(b, "sub", f"{name}_mean", (quotient, back), low, high, comment="sum / n, rounded")
     span = high - low
     over = _emit(b, "sub", f"{name}_over", (top, mean), -span, span)
     under = _emit(b, "add", f"{name}_under", (bottom, mean), -span, span)
     further = _emit(b, "larger", f"{name}_further", (over, under), -span, span)
-    least = _constant(b, f"{name}_root", root)
+    least = b.integers(f"{name}_root", root)
     return mean, _emit(b, "larger", f"{name}_largest", (further, least), root, max(root, span))
 
 
@@ -119,7 +115,7 @@ def _mean_square(
     low, high = n * part.format.low, n * part.format.high
     total = _emit(b, "sum", f"{name}_squares", (part,), low, high, length=1)
     share = min(round(2.0 ** (bits + 14) / n), 2**15 - 1)
-    factor = b.vector(f"{name}_share", np.array([share]), Format("int16", 1.0, share, share))
+    factor = b.integers(f"{name}_share", share, storage="int16")
     mean = _emit(b, "mulw", f"{name}_mean_square", (total, factor), low * share >> 16, high)
-    bound = _constant(b, f"{name}_least", least)
+    bound = b.integers(f"{name}_least", least)
     return _emit(b, "larger", f"{name}_variance", (mean, bound), least, high)

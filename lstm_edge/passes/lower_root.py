@@ -28,8 +28,8 @@ def lower_sqrt(b: Builder, x: Value, name: str, comment: str) -> Value:
             if width(x) < 32
             else shift_right(b, x, 1, f"{name}_even")
         )
-    zero = b.vector("zero_bound", np.zeros(1, np.int64), Format("int32", 1.0, 0, 0))
-    one = b.vector("one_bound", np.ones(1, np.int64), Format("int32", 1.0, 1, 1))
+    zero = b.integers("zero_bound", 0)
+    one = b.integers("one_bound", 1)
     high = max(x.format.high, 1)
     unit = x.format.unit
     positive = b.emit("larger", f"{name}_of", (x, zero), Format("int32", unit, 0, high))
@@ -58,7 +58,7 @@ def lower_log(b: Builder, x: Value, name: str, comment: str) -> Value:
     """The natural logarithm of a fixed-point value, exact for 1; of less than its unit, that of the
     unit.
     """
-    one = b.vector("one_bound", np.ones(1, np.int64), Format("int32", 1.0, 1, 1))
+    one = b.integers("one_bound", 1)
     high = max(x.format.high, 1)
     ends = Format("int32", x.format.unit, 1, high)
     positive = b.emit("larger", f"{name}_of", (x, one), ends)
@@ -69,7 +69,6 @@ def lower_log(b: Builder, x: Value, name: str, comment: str) -> Value:
         "log", f"{name}_counted", (positive,), fixed(LOG_FRACTION, 0, most, "int32"), table=table
     )
     one_at = fraction_of(x) * LN2_Q15
-    ends = fixed(LOG_FRACTION, one_at, one_at, "int32")
-    unit = b.vector(f"{name}_unit", np.array([one_at]), ends)
+    unit = b.integers(f"{name}_unit", one_at, 2.0**-LOG_FRACTION)
     result = fixed(LOG_FRACTION, -one_at, most - one_at, "int32")
     return b.emit("sub", name, (counted, unit), result, comment=comment)

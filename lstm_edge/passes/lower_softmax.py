@@ -138,7 +138,7 @@ def _number(b: Builder, name: str, number: int, scale: float) -> Value:
     other = b.constants.get(name)
     if other is not None and other[0] != number:
         name = f"{name}_{number}"
-    return b.vector(name, np.array([number]), Format("int32", scale, number, number))
+    return b.integers(name, number, scale)
 
 
 def _divided(

@@ -249,9 +249,11 @@ class Spectra:
         for node in self.model.nodes:
             if tensor not in node.reads:
                 continue
-            if not is_a(node, Layer) or tensor in node.op.begins.values():
+            if not is_a(node, Layer):
                 return False
             names = {name for name, read in node.inputs.items() if read == tensor}
+            if names & {*node.op.begins.values()}:
+                return False
             readers = ((e, leaf) for leaf, e in _leaves(node) if leaf.name in names)
             if any(e is None or not stays_raised(e, leaf, node) for e, leaf in readers):
                 return False

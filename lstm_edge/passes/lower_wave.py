@@ -80,8 +80,7 @@ def _reduced(b: Builder, x: Value, name: str) -> Value:
 
 def _number(b: Builder, fraction: int, number: int) -> Value:
     """A constant of 15 bits."""
-    fmt = fixed(fraction, number, number, "int16")
-    return b.vector(f"turn_{number}", np.array([number]), fmt)
+    return b.integers(f"turn_{number}", number, 2.0**-fraction, "int16")
 
 
 def _times(b: Builder, count: Value, part: Value, name: str) -> Value:

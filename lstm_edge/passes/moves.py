@@ -110,7 +110,10 @@ def in_memory(b: Builder, x: Value, name: str) -> Value:
 
 def copied(b: Builder, x: Value, name: str) -> Value:
     """The same numbers as a value of its own."""
-    of_floats = x.format.is_float
-    kind = FLOAT32 if of_floats else Format("int32", 1.0, 0, 0)
-    zero = b.vector("zero_bound", np.zeros(1, np.float32 if of_floats else np.int64), kind)
+    zeros = np.zeros(1, np.float32)
+    zero = (
+        b.vector("zero_bound", zeros, FLOAT32)
+        if x.format.is_float
+        else b.integers("zero_bound", zeros)
+    )
     return b.emit("add", name, (x, zero), x.format)

@@ -62,9 +62,7 @@ class RaisedRules:
             return Number(root, name, raised=Raised(raised.places, 1))
         mantissa = lower_log(b, x.value, f"{name}_mantissa", place.comment)
         counts = self._bits(raised.places, raised.bits, f"{name}_exponent")
-        ln2 = b.vector(
-            "ln2_bound", np.array([LN2_Q15]), Format("int16", 2.0**-LOG_FRACTION, *([LN2_Q15] * 2))
-        )
+        ln2 = b.integers("ln2_bound", LN2_Q15, 2.0**-LOG_FRACTION, "int16")
         most = counts.format.high * LN2_Q15
         shift = b.emit("mul", f"{name}_shift", (counts, ln2), fixed(LOG_FRACTION, 0, most, "int32"))
         low, high = mantissa.format.low - most, mantissa.format.high
@@ -128,5 +126,4 @@ class RaisedRules:
         return self._builder.emit("shift", name, (places,), ends, n=-1)
 
     def _whole(self, count: int) -> Value:
-        ends = fixed(0, count, count, "int32")
-        return self._builder.vector(f"count_{count}", np.array([count], np.int64), ends)
+        return self._builder.integers(f"count_{count}", count)

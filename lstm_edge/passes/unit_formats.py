@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lstm_edge.formats import Format, saturated
+from lstm_edge.formats import Format
 from lstm_edge.rounding import SMALLEST, bits_above
 
 Doubles = npt.NDArray[np.float64]
 
-BITS = 8
 MARGIN_BY_UNIT = 0.4
 """By which share of half its calibrated range a unit may leave that, at either end."""
 SURPRISE = 5.0
@@ -81,4 +80,4 @@ def by_unit(seen: Seen, bound: float, uniform: Format) -> Format | None:
     zero_point = -np.floor(middle / scale + 0.5).astype(np.int64)
     if np.abs(zero_point).max() > LARGEST_ZERO_POINT:
         return None
-    return saturated(1.0, BITS).with_meaning(scale, zero_point)
+    return uniform.with_meaning(scale, zero_point)

@@ -49,7 +49,7 @@ NAMES = {
 }
 NAMES |= {b: a for a, b in NAMES.items()}
 
-COMMUTATIVE = {"min", "max", "minimum", "maximum", "fmin", "fmax", "array_equal", "allclose"}
+COMMUTATIVE = {"min", "max", "minimum", "maximum", "fmin", "fmax", "array_equal", "product_range"}
 """Functions whose first two arguments may change places."""
 
 ORDER = re.compile(r"[a-z]{2,5}")

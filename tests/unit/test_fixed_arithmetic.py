@@ -20,10 +20,10 @@ from lstm_edge.passes.fixed.arithmetic import (
     add_or_subtract,
     compare,
     multiply,
-    product_range,
     select,
     total,
 )
+from lstm_edge.passes.fixed.products import product_range
 from lstm_edge.passes.fixed.shifts import (
     constant_vector,
     finest,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from lstm_edge.formats import INT32_MAX, INT32_MIN, Format, fixed
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.fixed.products import product_range, upper_product
 from lstm_edge.passes.fixed.rescale import as_fixed
 from lstm_edge.passes.fixed.shifts import (
     MOST_FRACTION,
@@ -27,12 +26,6 @@ ENOUGH_FRACTION = 20
 """Fractional bits of a product beyond which a wider factor need not be lifted."""
 FLOOR = 0.5
 """What rounding down takes on average, in units."""
-
-
-def product_range(a: Format, b: Format) -> tuple[int, int]:
-    """Smallest and largest product of two stored integers."""
-    corners = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
-    return min(corners), max(corners)
 
 
 def multiply(
@@ -55,17 +48,14 @@ def multiply(
     if width(y) > 16:
         y = narrow(b, y, f"{name}_narrow")
     fraction = fraction_of(x) + fraction_of(y)
-    low, high = product_range(x.format, y.format)
     if width(x) <= 16:
-        exact = fixed(fraction, low, high, "int32")
+        exact = fixed(fraction, *product_range(x.format, y.format), "int32")
         return number(b.emit("mul", name, (x, y), exact, comment=comment))
     room = min(31 - width(x), ENOUGH_FRACTION + 16 - fraction)
     if lifts and room > 0:
         x = shift_left(b, x, room, f"{name}_up")
         fraction += room
-        low, high = product_range(x.format, y.format)
-    wide = fixed(fraction - 16, low >> 16, high >> 16, "int32")
-    product = b.emit("mulw", name, (x, y), wide, comment=comment)
+    product = upper_product(b, x, y, name, 2.0 ** (16 - fraction), comment)
     return replace(number(product), lost=FLOOR)
 
 
@@ -76,10 +66,9 @@ def _gated(b: Builder, x: Value, centred: Value, name: str, comment: str) -> Num
     half = b.emit(
         "shift", f"{name}_half", (x,), Format("int32", x.format.unit, low >> 1, high >> 1), n=1
     )
-    ends = product_range(x.format, centred.format)
-    wide = Format("int32", x.format.unit, ends[0] >> 16, ends[1] >> 16)
-    rest = b.emit("mulw", f"{name}_rest", (x, centred), wide)
-    both = Format("int32", x.format.unit, half.format.low + wide.low, half.format.high + wide.high)
+    rest = upper_product(b, x, centred, f"{name}_rest", x.format.unit)
+    low, high = _limits("add", half.format, rest.format)
+    both = Format("int32", x.format.unit, low, high)
     product = b.emit("add", name, (half, rest), both, comment=comment)
     return replace(number(product), lost=FLOOR / 2 + FLOOR)
 
@@ -124,9 +113,7 @@ def _made_up(b: Builder, value: Value, fraction: int, lost: float, name: str) ->
     if value.name in b.constants or low < INT32_MIN or high > INT32_MAX:
         return value
     unit = fraction_of(value)
-    constant = b.vector(
-        f"rounding_{added}_q{unit}", np.array([added]), fixed(unit, added, added, "int32")
-    )
+    constant = b.integers(f"rounding_{added}_q{unit}", added, value.format.unit)
     more = Format("int32", value.format.unit, low, high)
     raised = b.emit("add", f"{name}_raised", (value, constant), more)
     return shift_right(b, raised, n, name, rounded=False)

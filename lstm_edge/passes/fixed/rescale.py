@@ -11,11 +11,13 @@ from lstm_edge.errors import QuantizationError
 from lstm_edge.formats import Format, fixed, fraction_bits, signed_bits
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
+from lstm_edge.passes.fixed.products import upper_product
 from lstm_edge.passes.fixed.shifts import (
     fraction_of,
     saturate,
     shift_left,
     shift_right,
+    width,
 )
 
 Doubles = npt.NDArray[np.float64]
@@ -34,15 +36,12 @@ def multiplier_for(ratio: float) -> tuple[int, int]:
 
 def as_fixed(b: Builder, value: Value, name: str) -> Value:
     """The value in a power-of-two format: itself, or scaled by an int16 multiplier."""
-    fmt = value.format
-    if fraction_bits(fmt.unit) is not None:
+    if fraction_bits(value.format.unit) is not None:
         return value
-    lift = max(0, 30 - signed_bits(fmt.low, fmt.high))
-    wide = shift_left(b, value, lift, f"{name}_lifted")
+    wide = _lifted(b, value, name)
     m, n = multiplier_for(wide.format.unit)
-    factor = b.vector(f"{name}_m", np.array([m], np.int64), fixed(n, m, m, "int16"))
-    low, high = (wide.format.low * m) >> 16, (wide.format.high * m) >> 16
-    return b.emit("mulw", f"{name}_fixed", (wide, factor), fixed(n - 16, low, high, "int32"))
+    factor = b.integers(f"{name}_m", m, 2.0**-n, "int16")
+    return upper_product(b, wide, factor, f"{name}_fixed", 2.0 ** (16 - n))
 
 
 def unpack_input(b: Builder, value: Value, meaning: Format, name: str) -> Value:
@@ -55,23 +54,18 @@ def unpack_input(b: Builder, value: Value, meaning: Format, name: str) -> Value:
     if np.any(zero_point != 0):
         low = value.format.low - int(zero_point.max())
         high = value.format.high - int(zero_point.min())
-        points = Format("int32", 1.0, int(zero_point.min()), int(zero_point.max()))
-        offset = b.vector(f"{name}_zero_point", zero_point, points)
-        centred = Format("int32", 1.0, low, high).with_meaning(scale)
+        offset = b.integers(f"{name}_zero_point", zero_point)
+        centred = Format("int32", low=low, high=high).with_meaning(scale)
         value = b.emit("sub", f"{name}_centred", (value, offset), centred)
     if all(fraction_bits(abs(float(s))) is not None for s in scale) and np.all(scale > 0.0):
         return _aligned(b, value, -np.log2(scale).astype(np.int64), name)
-    lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
-    wide = shift_left(b, value, lift, f"{name}_lifted")
-    _, n = multiplier_for(float(np.abs(scale).max()) / 2.0**lift)
-    size = np.maximum(np.floor(np.abs(scale) * 2.0 ** (n - lift) + 0.5), 1.0)
-    numbers = np.where(scale < 0.0, -size, size).astype(np.int64)
-    reach = Format("int16", 1.0, int(numbers.min()), int(numbers.max()))
-    factor = b.vector(f"{name}_multiplier", numbers, reach)
-    ends = [
-        (a * m) >> 16 for a in (wide.format.low, wide.format.high) for m in (reach.low, reach.high)
-    ]
-    return b.emit("mulw", name, (wide, factor), fixed(n - 16, min(ends), max(*ends, 0), "int32"))
+    wide = _lifted(b, value, name)
+    scale = wide.format.scales(value.length)
+    _, n = multiplier_for(float(np.abs(scale).max()))
+    size = np.maximum(np.floor(np.abs(scale) * 2.0**n + 0.5), 1.0)
+    numbers = np.where(scale < 0.0, -size, size)
+    factor = b.integers(f"{name}_multiplier", numbers, storage="int16")
+    return upper_product(b, wide, factor, name, 2.0 ** (16 - n))
 
 
 def _aligned(b: Builder, value: Value, fraction: Ints, name: str) -> Value:
@@ -95,10 +89,14 @@ def _aligned(b: Builder, value: Value, fraction: Ints, name: str) -> Value:
     return b.emit("drop", name, (value, counts), wide)
 
 
-def _lifted(value: Value, ratio: float) -> int:
+def _lifted(b: Builder, value: Value, name: str) -> Value:
+    """The value with 30 bits, if it has fewer."""
+    return shift_left(b, value, max(0, 30 - width(value)), f"{name}_lifted")
+
+
+def _places(value: Value, ratio: float) -> int:
     """The shift that `rescale` is left with."""
-    lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
-    return multiplier_for(1.0 / ratio / 2.0**lift)[1]
+    return multiplier_for(1.0 / ratio / 2.0 ** max(0, 30 - width(value)))[1]
 
 
 def rescale(b: Builder, value: Value, target: Format, name: str) -> Value:
@@ -106,20 +104,18 @@ def rescale(b: Builder, value: Value, target: Format, name: str) -> Value:
     value = as_fixed(b, value, name)
     ratio = target.unit / value.format.unit
     most = int(np.ceil(target.magnitude * ratio))
-    if _lifted(value, ratio) < 17 and most < value.format.magnitude:  # it saturates anyway
+    if _places(value, ratio) < 17 and most < value.format.magnitude:  # it saturates anyway
         value = saturate(b, value, signed_bits(-most, most), f"{name}_limited")
-    lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
-    wide = shift_left(b, value, lift, f"{name}_lifted")
+    wide = _lifted(b, value, name)
     m, n = multiplier_for(wide.format.unit / target.unit)
     if n < 17:
         raise QuantizationError(
             f"{value.name}: one unit of its format is {target.unit:.3g}, too fine for its range; "
             "calibrate with more representative data or use 12-bit activations"
         )
-    factor = b.vector(f"{name}_multiplier", np.array([m]), Format("int16", 1.0, m, m))
-    low, high = (wide.format.low * m) >> 16, (wide.format.high * m) >> 16
+    factor = b.integers(f"{name}_multiplier", m, storage="int16")
     unit = target.unit / 2.0 ** (n - 16)
-    scaled = b.emit("mulw", f"{name}_scaled", (wide, factor), Format("int32", unit, low, high))
+    scaled = upper_product(b, wide, factor, f"{name}_scaled", unit)
     rounded = shift_right(b, scaled, n - 16, f"{name}_rounded")
     bits = signed_bits(target.low, target.high)
     return b.store(saturate(b, rounded, bits, name), target)
@@ -134,10 +130,9 @@ def rescale_by_unit(b: Builder, value: Value, target: Format, name: str) -> Valu
     value = as_fixed(b, value, name)
     scales, points = target.scales(value.length), target.zero_points(value.length)
     most = int(np.ceil((scales * (target.magnitude + np.abs(points))).max() / value.format.unit))
-    if _lifted(value, scales.min() / value.format.unit) < 17 and most < value.format.magnitude:
+    if _places(value, scales.min() / value.format.unit) < 17 and most < value.format.magnitude:
         value = saturate(b, value, signed_bits(-most, most), f"{name}_limited")
-    lift = max(0, 30 - signed_bits(value.format.low, value.format.high))
-    wide = shift_left(b, value, lift, f"{name}_lifted")
+    wide = _lifted(b, value, name)
     ratios = wide.format.unit / scales
     room = 30 - int(np.abs(points).max() + target.magnitude).bit_length()
     n = min(multiplier_for(float(ratios.max()))[1] - 16, room)
@@ -146,21 +141,14 @@ def rescale_by_unit(b: Builder, value: Value, target: Format, name: str) -> Valu
             f"{value.name}: one unit of its format is {scales.min():.3g}, too fine for its range; "
             "calibrate with more representative data or use 12-bit activations"
         )
-    m = np.maximum(np.floor(ratios * 2.0 ** (n + 16) + 0.5), 1.0).astype(np.int64)
-    factor = b.vector(f"{name}_multiplier", m, Format("int16", 1.0, int(m.min()), int(m.max())))
-    ends = [
-        (a * int(k)) >> 16 for a in (wide.format.low, wide.format.high) for k in (m.min(), m.max())
-    ]
-    low, high = min(ends), max(ends)
+    m = np.maximum(np.floor(ratios * 2.0 ** (n + 16) + 0.5), 1.0)
+    factor = b.integers(f"{name}_multiplier", m, storage="int16")
     meaning = scales * 2.0**-n
-    scaled = Format("int32", 1.0, low, high).with_meaning(meaning)
-    product = b.emit("mulw", f"{name}_scaled", (wide, factor), scaled)
+    product = upper_product(b, wide, factor, f"{name}_scaled", meaning)
     raised = (points << n) + (1 << (n - 1))
-    low, high = low + int(raised.min()), high + int(raised.max())
-    start = b.vector(
-        f"{name}_start", raised, Format("int32", 1.0, int(raised.min()), int(raised.max()))
-    )
-    total = Format("int32", 1.0, low, high).with_meaning(meaning, raised)
+    start = b.integers(f"{name}_start", raised)
+    low, high = product.format.low + start.format.low, product.format.high + start.format.high
+    total = Format("int32", low=low, high=high).with_meaning(meaning, raised)
     moved = b.emit("add", f"{name}_moved", (product, start), total)
     counts = Format("int32", 1.0, low >> n, high >> n)
     rounded = b.emit("shift", f"{name}_rounded", (moved,), counts, n=n)

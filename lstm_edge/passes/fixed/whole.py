@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from lstm_edge.formats import INT32_MAX, Format, fixed
 from lstm_edge.ir.program import Value
 from lstm_edge.passes.builder import Builder
@@ -45,7 +43,7 @@ def _nearest(b: Builder, x: Value, name: str) -> Value:
         return x
     below = (1 << (n - 1)) - 1
     odd = b.emit("low_bits", f"{name}_odd", (_floor(b, x, f"{name}_floor"),), fixed(n, 0, 1), n=1)
-    half = b.vector(f"below_half_q{n}", np.array([below]), fixed(n, below, below, "int32"))
+    half = b.integers(f"below_half_q{n}", below, unit)
     low, high = x.format.low + below, x.format.high + below
     raised = b.emit("add", f"{name}_half", (x, half), Format("int32", unit, low, high))
     even = b.emit("add", f"{name}_even", (raised, odd), Format("int32", unit, low, high + 1))
