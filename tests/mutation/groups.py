@@ -23,6 +23,7 @@ class Group:
 
 
 _PROGRAMS = (
+    "golden/test_parts.py",
     "golden/test_golden.py",
     "golden/test_programs.py",
     "golden/test_code.py",
@@ -128,6 +129,7 @@ GROUPS: Mapping[str, Group] = {
             "unit/test_builder.py",
             "unit/test_numbers.py",
             "unit/test_lift.py",
+            "unit/test_readers_of_power.py",
             "unit/test_decisions.py",
             "oracle/test_elementwise.py",
             *_OPERATIONS,
