@@ -139,14 +139,17 @@ qemu-test: $(PACKAGES) ## bit exactness on all boards that QEMU emulates, in all
 mutants: $(PACKAGES) ## edit generated C line by line: what verify does not notice is printed
 	$(PYTHON) -m tests.host.mutants --count 100
 
-# Of each group of modules; SEED: other lines. What is left of the first run: build/mutation.
+# Of each group of modules, or of GROUP; SEED: other lines; LIMIT: seconds of tests for an edit that
+# none notices. What is left of the first run: build/mutation.
 COUNT ?= 20
 SEED ?= 0
+GROUP ?=
+LIMIT ?= 60
 
 .PHONY: mutation
 mutation: export OMP_NUM_THREADS := 1
 mutation: $(PACKAGES) ## edit our own code line by line: what the tests do not notice is printed
-	$(PYTHON) -m tests.mutation --count $(COUNT) --seed $(SEED)
+	$(PYTHON) -m tests.mutation $(GROUP) --count $(COUNT) --seed $(SEED) --seconds $(LIMIT)
 
 .PHONY: prove
 prove: $(PACKAGES) ## Frama-C over generated C, CBMC and numpy over helpers: docs/proofs.md

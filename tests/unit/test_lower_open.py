@@ -54,6 +54,13 @@ def test_what_has_no_logarithm_or_root_is_refused(curve: str) -> None:
         in_integers(model_of(apply(curve, x)))
 
 
+def test_what_nothing_needs_may_be_of_any_range() -> None:
+    """The logarithm and the quotient of what nobody saw are left out, not refused."""
+    cell = Cell("step", {"y": x * 0.5, "unread": apply("log", x) / x}, limited=True)
+    program = in_integers(step_model(cell, {}, {"y": FEATURES}, {}))
+    assert [op.kind for block in program.blocks for op in block.ops].count("log") == 0
+
+
 def emitted(b: Builder, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """All values of what was emitted."""
     b.close_block("all", 0)

@@ -87,14 +87,17 @@ def test_an_edit_knows_the_function_around_it() -> None:
     assert scopes[20] == {"outer.<locals>.<lambda>"}
 
 
-def test_tests_of_a_module_come_first_and_cheap_ones_before_others() -> None:
-    seconds = {"tests/unit/test_a.py::x": 2.0, "tests/b.py::y": 1.0, "tests/b.py::z": 0.5}
+def test_tests_of_a_module_come_first_then_golden_and_cheap_ones_before_others() -> None:
+    names = ("unit/test_a.py::x", "golden/g.py::w", "b.py::y", "b.py::z")
+    seconds = {
+        f"tests/{name}": cost for name, cost in zip(names, (2.0, 3.0, 0.5, 1.0), strict=True)
+    }
     reach = Reach(
         seconds, {"lstm_edge/a.py:f": [*seconds], "lstm_edge/a.py:C.g": ["tests/b.py::y"]}
     )
-    assert reach.of("lstm_edge/a.py", "f") == [*seconds][:1] + [*seconds][:0:-1]
-    assert reach.of("lstm_edge/a.py", "C") == ["tests/b.py::y"]
-    assert reach.of("lstm_edge/a.py", "nothing") == []
+    assert reach.of("lstm_edge/a.py", "f") == [*seconds]
+    assert reach.of("lstm_edge/a.py", "C") == ["tests/golden/g.py::w", "tests/b.py::y"]
+    assert reach.of("lstm_edge/a.py", "nothing") == ["tests/golden/g.py::w"]
 
 
 def test_groups_are_of_files_that_are_there() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Axes, Axis, View, describe, size_of
+from lstm_edge.frontend.model.axes import Axis, View, describe, size_of
 from lstm_edge.frontend.model.operators.across_time import steps_of
 from lstm_edge.frontend.model.operators.features import (
     check_guess,
@@ -154,8 +154,7 @@ def _constant_sequence(
     x = same_at_each_step(node.label, node.numbers(given, "input X"))
     time, over, owner = steps_of(walk, node, given.shape[1 if batch_first else 0])
     features = walk.new_axis("constant", len(x), "feature")
-    axes: Axes = ((), (time,), features) if batch_first else ((time,), (), features)
-    return Sequence(View(owner, axes), (time,), (), features, x, over)
+    return Sequence(View(owner, ((time,), (), features)), (time,), (), features, x, over)
 
 
 def weights_of(walk: Walk, node: OnnxNode, x: Sequence, kind: Kind, count: int) -> Weights:
