@@ -1,4 +1,4 @@
-"""What is mutated, and the tests that are asked: those near a group first come first."""
+"""What is mutated, and the tests that are asked."""
 
 from __future__ import annotations
 
@@ -22,27 +22,54 @@ class Group:
         return [str(p.relative_to(ROOT)) for p in dict.fromkeys(found) if p.name != "__init__.py"]
 
 
-_PROGRAMS = (
+_COMPILER = (
     "golden/test_parts.py",
     "golden/test_golden.py",
     "golden/test_programs.py",
     "golden/test_code.py",
+    "golden/test_kernels.py",
     "oracle/test_layers.py",
     "oracle/test_small_results.py",
-)
-"""Whole programs: byte for byte, and against float64."""
-
-_OPERATIONS = (
-    "unit/test_numerics*.py",
-    "unit/test_lengths_of_operations.py",
-    "unit/test_operation_tables.py",
-    "unit/test_prove.py",
-    "unit/test_on_the_way.py",
-    "unit/test_spectrum.py",
-    "unit/test_fuse.py",
+    "oracle/test_elementwise.py",
+    "api/test_inputs_like.py",
     "proofs/test_*.py",
     "property/test_intervals.py",
+    "unit/test_*_formats.py",
+    "unit/test_builder.py",
+    "unit/test_decisions.py",
+    "unit/test_doubled.py",
+    "unit/test_entering.py",
+    "unit/test_fake_quant.py",
+    "unit/test_finer.py",
+    "unit/test_fixed_*.py",
+    "unit/test_formats.py",
+    "unit/test_fuse.py",
+    "unit/test_grids_of_numbers.py",
+    "unit/test_input_scales.py",
+    "unit/test_lengths_of_operations.py",
+    "unit/test_lift.py",
+    "unit/test_logits.py",
+    "unit/test_lower_open.py",
+    "unit/test_mve.py",
+    "unit/test_numbers.py",
+    "unit/test_numerics*.py",
+    "unit/test_on_the_way.py",
+    "unit/test_operation_tables.py",
+    "unit/test_prove.py",
+    "unit/test_proved_bounds.py",
+    "unit/test_quantize_rows.py",
+    "unit/test_readers_of_power.py",
+    "unit/test_rescale.py",
+    "unit/test_round_weights.py",
+    "unit/test_schedule.py",
+    "unit/test_segments.py",
+    "unit/test_select.py",
+    "unit/test_shared_work.py",
+    "unit/test_spectrum.py",
+    "unit/test_tables.py",
+    "unit/test_wide.py",
 )
+"""Whole programs, byte for byte and against float64, and parts of the compiler by themselves."""
 
 GROUPS: Mapping[str, Group] = {
     "numerics": Group(
@@ -56,26 +83,9 @@ GROUPS: Mapping[str, Group] = {
             "passes/round_*.py",
             "passes/fixed/*.py",
         ),
-        (
-            "unit/test_formats.py",
-            "unit/test_rescale.py",
-            "unit/test_input_scales.py",
-            "unit/test_grids_of_numbers.py",
-            "unit/test_fixed_*.py",
-            "unit/test_*_formats.py",
-            "unit/test_tables.py",
-            "unit/test_quantize_rows.py",
-            "unit/test_doubled.py",
-            "unit/test_proved_bounds.py",
-            "unit/test_round_weights.py",
-            "unit/test_fake_quant.py",
-            "unit/test_decisions.py",
-            "api/test_inputs_like.py",
-            *_OPERATIONS,
-            *_PROGRAMS,
-        ),
+        _COMPILER,
     ),
-    "operations": Group(("operations/*.py",), (*_OPERATIONS, *_PROGRAMS)),
+    "operations": Group(("operations/*.py",), _COMPILER),
     "intervals": Group(
         (
             "operations/bounds.py",
@@ -83,9 +93,9 @@ GROUPS: Mapping[str, Group] = {
             "operations/intermediate.py",
             "operations/*on_the_way.py",
         ),
-        (*_OPERATIONS, *_PROGRAMS),
+        _COMPILER,
     ),
-    "proof": Group(("passes/prove.py", "passes/certificate.py"), (*_OPERATIONS, *_PROGRAMS)),
+    "proof": Group(("passes/prove.py", "passes/certificate.py"), _COMPILER),
     "packing": Group(
         (
             "kernels/*.py",
@@ -97,15 +107,7 @@ GROUPS: Mapping[str, Group] = {
             "emit/elements.py",
             "emit/products.py",
         ),
-        (
-            "golden/test_kernels.py",
-            "unit/test_select.py",
-            "unit/test_mve.py",
-            "unit/test_wide.py",
-            "unit/test_on_the_way.py",
-            "unit/test_schedule.py",
-            *_PROGRAMS,
-        ),
+        _COMPILER,
     ),
     "lowering": Group(
         (
@@ -122,19 +124,7 @@ GROUPS: Mapping[str, Group] = {
             "passes/row_scales.py",
             "passes/storing.py",
         ),
-        (
-            "unit/test_lower_open.py",
-            "unit/test_entering.py",
-            "unit/test_logits.py",
-            "unit/test_builder.py",
-            "unit/test_numbers.py",
-            "unit/test_lift.py",
-            "unit/test_readers_of_power.py",
-            "unit/test_decisions.py",
-            "oracle/test_elementwise.py",
-            *_OPERATIONS,
-            *_PROGRAMS,
-        ),
+        _COMPILER,
     ),
     "gates": Group(
         (

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from lstm_edge.passes import round_weights
 from lstm_edge.passes.round_weights import round_second_order
 from lstm_edge.rounding import round_to_nearest
 
@@ -108,3 +109,15 @@ def test_a_column_that_never_varied_is_rounded_to_nearest() -> None:
     data[:, 5] = 3.0
     found = second_order(rows, data)
     assert np.array_equal(found[:, 5], round_to_nearest(rows, LARGEST)[:, 5])
+
+
+def test_rounding_in_parts_is_rounding_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors of a block of columns reach all behind it; rows know nothing of each other."""
+    rng = np.random.default_rng(6)
+    rows = rng.normal(size=(7, 45)) * 40.0
+    data = rng.normal(size=(200, 8)) @ rng.normal(size=(8, 45)) + 0.1 * rng.normal(size=(200, 45))
+    whole = second_order(rows, data)
+    assert (whole != round_to_nearest(rows, LARGEST)).mean() > 0.1
+    monkeypatch.setattr(round_weights, "BLOCK", 10)
+    monkeypatch.setattr(round_weights, "ROWS", 3)
+    assert np.array_equal(second_order(rows, data), whole)
