@@ -68,7 +68,7 @@ class Rounding:
         reads: tuple[str, ...],
         columns: Ints,
         *,
-        wide: bool = False,
+        wide: bool,
     ) -> Rows:
         """Rows of operands that share an accumulator: `columns` of the float program's `reads`.
 

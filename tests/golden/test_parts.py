@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from lstm_edge.errors import LstmEdgeError
 from lstm_edge.formats import Format, fits, fraction_bits, saturated, signed_bits, smallest_storage
+from lstm_edge.passes.calibrate import Ranges, key_at
 from lstm_edge.passes.fixed import arithmetic, over_time, rescale, shifts
 from lstm_edge.passes.fixed.whole import whole
 from lstm_edge.passes.input_formats import (
@@ -42,8 +43,11 @@ from lstm_edge.passes.lower_lookup import Table, lower_lookup
 from lstm_edge.passes.lower_root import lower_log, lower_sqrt
 from lstm_edge.passes.lower_softmax import lower_fine_softmax, lower_softmax
 from lstm_edge.passes.lower_wave import lower_wave
+from lstm_edge.passes.moments import Halves, Moments
 from lstm_edge.passes.numbers import Number, number
+from lstm_edge.passes.options import Options
 from lstm_edge.passes.quantize_rows import Operand, quantize_rows, sharing_groups
+from lstm_edge.passes.round_products import Called, Rounding
 from lstm_edge.passes.row_scales import Scheme
 from lstm_edge.passes.unit_formats import Seen, by_unit
 from lstm_edge.rounding import activation_format, multipliers, power_of_two_scales
@@ -157,6 +161,39 @@ def rows(d: Draw) -> object:
     return made, emit_rows(d.b, operands, made, "y", "", "g")
 
 
+def known(d: Draw, columns: int) -> Moments:
+    """Of vectors, some of whose numbers never moved; the sums are exact."""
+    vectors = d.real(-3, 1, 32, columns) * d.rng.choice([0.0, 1.0, 1.0, 1.0], columns)
+    halves = Halves()
+    halves.add(vectors, choosing=False)
+    halves.add(vectors[::2] + d.real(-4, -1, 16, columns), choosing=True)
+    found = halves.moments(d.one(None, d.real(-2, 1, columns)))
+    assert found is not None
+    return found
+
+
+def rounded(d: Draw) -> object:
+    """Rows of what is known best of their operands: once, in two parts, and over time."""
+    options = Options(12, 32, d.one(4, 8), d.one(True, False))
+    over = d.whole(0, 3) == 0
+    count, first = d.whole(1, 3), operand(d, 0, 2)
+    each = [replace(first, matrix=f"W{k}") for k in range(count)] if over else [first]
+    moments = tuple(known(d, first.columns) for _ in each)
+    keys = [key_at(("x",), t) for t in range(count)] if over else [("x",)]
+    seen = dict(zip(keys, moments, strict=False)) if d.one(True, False) else {}
+    ranges = Ranges({}, {}, seen, d.one(True, False))
+    rounding = Rounding(ranges, options, d.one({}, {"W0": moments}))
+    called = Called("layer", "W", "real", d.one(True, False))
+    bias, columns = d.real(-3, 4, 2), np.arange(first.columns)
+    if over:
+        made: object = rounding.rows_over_time(tuple(each), bias, called, "x", "W0")
+    elif d.one(True, False):
+        made = rounding.rows((first,), bias, called, ("x",), columns, wide=d.one(True, False))
+    else:
+        made = rounding.doubled_rows((first,), bias, called, ("x",), columns)
+    return made, rounding.products, list(rounding.changes.items())
+
+
 def groups(d: Draw) -> object:
     operands = tuple(operand(d, k, 2) for k in range(3))
     return [[o.matrix for o in group] for group in sharing_groups(operands, d.one(1.5, 3.0, 8.0))]
@@ -263,6 +300,7 @@ PARTS: Mapping[str, Callable[[Draw], object]] = {
     "compared inputs": compared_inputs,
     "lookup": looked_up,
     "rows": rows,
+    "rounded rows": rounded,
     "groups of operands": groups,
     "lifts": weighed,
     "formats": of_formats,
@@ -282,7 +320,7 @@ def text(found: Any) -> str:
         return f"[{', '.join(map(text, found))}]"
     if isinstance(found, np.ndarray | np.generic):
         return text(found.tolist())
-    return f"{found:.15g}" if isinstance(found, float) else repr(found)
+    return f"{found:.9g}" if isinstance(found, float) else repr(found)
 
 
 def case(part: str, seed: int) -> Iterator[str]:

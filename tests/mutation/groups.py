@@ -137,6 +137,8 @@ GROUPS: Mapping[str, Group] = {
         ),
         (
             "golden/test_read.py",
+            "golden/test_programs.py",
+            "oracle/test_between_sweeps.py",
             "oracle/test_cells.py",
             "oracle/test_frontend_recurrent.py",
             "oracle/test_frontend_npz.py",
