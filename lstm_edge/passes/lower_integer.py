@@ -110,7 +110,7 @@ class IntegerRules:
         found = self._expression(node, args, place)
         plain = isinstance(found, Number) and found.packed is None and found.raised is None
         renamed = plain and wide(found).real == found.name
-        if not renamed or node.kind == "take" or found.name in self.builder.constants:
+        if not renamed or node.kind == "take":
             return found
         return found if found.name == place.name else self.storing.seen_as(wide(found), place.name)
 

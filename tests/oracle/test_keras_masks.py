@@ -81,6 +81,23 @@ def test_layers_tell_each_other_what_calls_may_say(tmp_path: Path) -> None:
     assert all(np.array_equal(told[name], silent[name]) for name in told)
 
 
+@pytest.mark.parametrize("backward", [False, True])
+def test_an_end_of_zeros_is_that_of_the_last_step_that_is_taken(
+    backward: bool, tmp_path: Path
+) -> None:
+    def change(config: Any) -> None:
+        layers_of(config)["end"]["config"]["go_backwards"] = backward
+
+    path = rewritten(tmp_path, ("keras3", "masked.keras"), config=change)
+    program = lower_real(load(path, name="net"))
+    gaps = with_gaps(-1.0, 4)
+    feed = feed_of(program, {"gaps": gaps}, stream=False)
+    found = user_arrays(program, run_numpy(program, feed))["end"]
+    skipped = (gaps[:, 0, 0 if backward else -1] == -1.0).all(axis=-1)
+    assert 5 < skipped.sum() < ROWS - 5
+    assert np.array_equal((found.reshape(ROWS, -1) == 0.0).all(axis=-1), skipped)
+
+
 def test_masks_of_several_inputs_are_not_guessed(tmp_path: Path) -> None:
     """The sum of a sequence that is masked and of one that is masked otherwise."""
 

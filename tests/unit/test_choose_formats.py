@@ -97,6 +97,19 @@ def test_what_nothing_bounds_is_calibrated_or_assumed() -> None:
     assert (high >= given["x"].max(axis=(0, 1))).all()
 
 
+@pytest.mark.parametrize(("largest", "why"), [(0.5, "calibrated"), (0.498, "assumed")])
+def test_a_cell_state_of_16_bits_has_twice_what_was_seen_and_1_at_least(
+    largest: float, why: str
+) -> None:
+    model = plain(cell="plain")
+    ranges = ranges_of(model, from_data=True)
+    ends = np.full(len(ranges.low["lstm0.c"]), largest)
+    low, high = {**ranges.low, "lstm0.c": -ends}, {**ranges.high, "lstm0.c": ends}
+    found = choose_formats(model, replace(ranges, low=low, high=high), Options(12, 16))
+    chosen = found.states["lstm0.c"]
+    assert (reach(chosen.format), chosen.why) == (1.0, why)
+
+
 def test_an_int32_cell_state_has_the_room_that_is_assumed() -> None:
     model = plain(cell="plain", hidden=(4,))
     chosen = choose_formats(model, ranges_of(model, True), Options()).states["lstm0.c"]
