@@ -165,6 +165,7 @@ MORE: dict[str, Callable[[Expr, list[Doubles], Step], Any]] = {
     "layer_norm": lambda e, args, _: (args[0] - args[0].mean()) / np.sqrt(args[0].var() + e.value),
     "recent": _recent,
     "tap": _tap,
+    "step": lambda e, _, step: np.array([min(step.t, e.value)]),
     "within": lambda _, args, step: args[0] if step.t < args[2] else args[1] + 0 * args[0],
     "take": lambda e, args, _: np.atleast_1d(args[0])[list(e.units)],
     "mean_over_steps": lambda _, args, step: args[0] / step.count,

@@ -216,16 +216,11 @@ REFUSED = {
         [*GRU, node("Einsum", "s h", "y", equation="btt,bh->bt")],
         "is no product",
     ),
-    "a sequence along another axis": (
-        [*GRU, node("Unsqueeze", "s two", "s4"), node("Tile", "s4 many", "y")],
-        "repeat",
-    ),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused(name: str, tmp_path: Path) -> None:
     nodes, words = REFUSED[name]
-    constants = {**CONSTANTS, "many": ints(1, 1, 3, 1)}
     with pytest.raises(ModelError, match=words):
-        lstm_edge.load(saved(graph(nodes, {"x": [1, T, N]}, ["y"], constants), tmp_path))
+        lstm_edge.load(saved(graph(nodes, {"x": [1, T, N]}, ["y"], CONSTANTS), tmp_path))

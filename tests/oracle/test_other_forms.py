@@ -220,15 +220,6 @@ def test_ids_compared_with_each_class(tmp_path: Path) -> None:
 
 
 REFUSED: dict[str, tuple[list[onnx.NodeProto], dict[str, tuple[int, ...]], str]] = {
-    "a window and more": (
-        [
-            node("Slice", "x zero twentyfour one", "a"),
-            node("Reshape", "a steps", "q"),
-            *LAST,
-        ],
-        {"x": (1, T * N + 2)},
-        "make two inputs of it",
-    ),
     "a divisor of data": (
         [node("Mod", "x x", "q", fmod=1), *LAST],
         {"x": (1, T, N)},
@@ -241,7 +232,6 @@ REFUSED: dict[str, tuple[list[onnx.NodeProto], dict[str, tuple[int, ...]], str]]
 def test_refusals_name_a_way_out(what: str, tmp_path: Path) -> None:
     nodes, shapes, text = REFUSED[what]
     more = {
-        "twentyfour": np.array([T * N]),
         "frames": np.array([T, 1, N]),
         "kernel": floats(1, 1, 3),
     }

@@ -167,6 +167,25 @@ def test_a_slow_input(name: str, tmp_path: Path, tool_or_skip: Callable[..., Non
     assert_bit_exact(program, host, "gates", tmp_path / "c", inputs, rendered_for=m4)
 
 
+def test_repeated_in_any_number_of_rows(tmp_path: Path) -> None:
+    """Of which the size is computed, as torch's older exporter writes it."""
+    nodes, outputs, arrays = held(
+        node("Unsqueeze", "b at2", "w"),
+        node("Tile", "w many", "m"),
+        node("Shape", "m", "sizes"),
+        node("Slice", "sizes at0 at1 at0", "first"),
+        node("Slice", "sizes at3 at4 at0", "last"),
+        node("Concat", "first left last", "shape", axis=0),
+        node("Reshape", "m shape", "h"),
+        many=np.array([1, 1, K, 1]),
+        left=np.array([-1]),
+        **{f"at{k}": np.array([k]) for k in range(5)},
+    )
+    shapes = {"a": ("N", FAST, A), "b": ("N", SLOW, B)}
+    program = compare(graph(nodes, shapes, outputs, arrays), tmp_path, budget=28.0).program
+    assert {port.name: port.every for port in program.inputs} == {"a": 1, "b": K}
+
+
 def heads(direction: str) -> onnx.ModelProto:
     """A result of each step, one of every third, one of a convolution, and the last."""
     ways = 2 if direction == "bidirectional" else 1

@@ -29,6 +29,7 @@ def reshaped(call: Call, x: Value, target: Shape) -> Value:
         return x
     if len(shape) != 1:
         x = call.straight(x)
+        call.net.moved = True
     y = call.add("Reshape", x, call.axes(1, *(-1 if n is None else n for n in shape)))
     return Value(y.name, shape, x.turned, x.shape if len(shape) == 1 else ())
 

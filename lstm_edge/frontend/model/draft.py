@@ -119,17 +119,18 @@ class Draft:
         follows: str = "",
         along: int = 1,
         times: int = 1,
+        like: str = "",
     ) -> dict[str, str]:
         """Append a layer of the input x, and `more`; its result tensors by the cell's names.
 
         x: "" of a cell that reads states alone. units: sizes of results that are not `features`.
         begins: state -> the vector that it begins as. over: as in `Layer`. follows: the tensor
-        whose sequence it goes through, x if "". along, times: as in
-        `Layer`.
+        whose sequence it goes through, x if "". along, times: as in `Layer`. like: the tensor
+        that has as many features where their number is not known yet, x if "".
         """
         sizes = dict.fromkeys(cell.results, features) | dict(units or {})
         root = self.roots[follows or x]
-        outputs = {result: self.tensor(root, sizes[result], like=x) for result in sizes}
+        outputs = {result: self.tensor(root, sizes[result], like=like or x) for result in sizes}
         firsts = {state: f"{state}_begins" for state in begins or {}}
         inputs = {**({"x": x} if x else {}), **(more or {})}
         inputs |= {firsts[state]: tensor for state, tensor in (begins or {}).items()}

@@ -37,7 +37,7 @@ from lstm_edge.frontend.model.states import (
     state_inputs,
     state_output,
 )
-from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
+from lstm_edge.frontend.model.walk import Foreign, OnnxNode, RoleNeeded, Value, Walk
 from lstm_edge.ir.model import Model, Port
 from lstm_edge.ir.needed import needed_nodes
 from lstm_edge.layers.embedding import is_embedding
@@ -210,6 +210,7 @@ def _model(graph: Graph, walk: Walk) -> Model:
     fill_masks(walk)
     settle_roles(walk)
     walk.check_beside("graph", walk.beside)
+    _check_rows(walk)
     check_sequences(walk)
     views = {i.name: walk.values[i.name] for i in graph.inputs}
     sources = {
@@ -264,6 +265,16 @@ def _model(graph: Graph, walk: Walk) -> Model:
         ],
         (state_ins, state_outs),
     )
+
+
+def _check_rows(walk: Walk) -> None:
+    """Start again where rows that a layer treats alike are groups of features of one step."""
+    for atom, whole in walk.cut_from.items():
+        inside = any(walk.roles.get(part) == "feature" for part in walk.parts(whole))
+        if inside and walk.roles.get(atom) == "batch" and whole in walk.input_atoms:
+            cut = (whole.name, walk.cuts[whole][0].size)
+            message = f"treats {atom.size} groups of features alike; compile what one of them needs"
+            raise RoleNeeded("graph", message, atom.name, "feature", cut)
 
 
 def _states(

@@ -16,6 +16,7 @@ from pathlib import Path
 from lstm_edge.errors import InternalError, ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import label_of
+from lstm_edge.frontend.model.axes import Atom
 from lstm_edge.frontend.model.visit import visit
 from lstm_edge.frontend.model.walk import (
     HopNeeded,
@@ -46,8 +47,6 @@ KNOWN = frozenset(("lstm", "gru"))
 """
 MOST_WAYS = 24
 """In which four states may be paired."""
-
-_TURNED = {"time": "feature", "feature": "time"}
 
 Sizes = dict[tuple[str, int], int]
 """Sizes chosen for axes of inputs: (input, axis) -> size."""
@@ -148,7 +147,7 @@ def _solve(
             model = visit(graph, walk, sizes, stand_ins)
             if learnt.turned:
                 _check_turned(model, walk)
-                model = replace(model, warnings=(*model.warnings, learnt.how_turned()))
+                model = replace(model, warnings=(*model.warnings, *learnt.how_turned()))
             return model, walk
         except ModelError as error:
             if isinstance(error, SizeNeeded) and not learnt.turned:
@@ -176,8 +175,6 @@ def _check_turned(model: Model, walk: Walk) -> None:
     """ModelError where axes that were taken the other way round make no model, or one
     without steps, of which a call would be a whole sequence.
     """
-    if "time" not in walk.roles.values():
-        raise ModelError("graph", "has no steps any more")
     try:
         verify(model)
     except InternalError as error:
@@ -187,9 +184,9 @@ def _check_turned(model: Model, walk: Walk) -> None:
 @dataclass
 class _Learnt:
     """What visits that were given up found out about axes, as `Walk` has it. first: why the one
-    failed in which axes of inputs were taken for what they usually are. turned: what is told in
-    visits that take time for features and features for time, of one input each, and then again in
-    those that do not; none of such a visit fixes a size.
+    failed in which axes of inputs were taken for what they usually are, or for nothing yet. turned:
+    what is told in visits that take another axis for that of time, of one input each, and then
+    again in those that do not; none of such a visit fixes a size.
     """
 
     told: dict[str, str]
@@ -212,25 +209,19 @@ class _Learnt:
         """The error to tell where no other visit is better, and the visit that it ended."""
         if self.first is None:
             self.first = error, walk
-            by: dict[str, dict[str, str]] = {}
-            for atom in sorted(walk.guessed, key=lambda each: each.name):
-                role = walk.roles.get(atom, "")
-                if role and atom.name not in self.told:
-                    by.setdefault(atom.name.rpartition(" ")[0], {})[atom.name] = role
-            turned = [{a: _TURNED.get(r, r) for a, r in roles.items()} for roles in by.values()]
-            self.turned = [self.told]
-            self.turned += [
-                self.told | t for t, r in zip(turned, by.values(), strict=True) if t != r
-            ]
+            ways = [self.told | way for way in _other_ways(walk, self.told)]
+            self.turned = [self.told, *ways[::-1]]
         return self.first
 
-    def how_turned(self) -> str:
+    def how_turned(self) -> list[str]:
         """The warning of a visit that took axes otherwise than the first one did."""
         assert self.first is not None
-        new = [name for name in self.told if name not in self.turned[0]]
-        turned = [name.rpartition(" ") for name in new if self.told[name] in _TURNED]
+        taken = {atom.name: role for atom, role in self.first[1].roles.items()}
+        new = {name: role for name, role in self.told.items() if name not in self.turned[0]}
+        told = taken.keys() if "time" in new.values() else new.keys()
+        turned = [n.rpartition(" ") for n in new if n in told and taken.get(n) != new[n]]
         axes = [f"axis {k} of {owner!r} for {self.told[f'{owner} {k}']}" for owner, _, k in turned]
-        return f"takes {', '.join(axes)}; the other way round, {self.first[0]}"
+        return [f"takes {', '.join(axes)}; the other way round, {self.first[0]}"] if axes else []
 
     def turn(self) -> bool:
         """Tell the next visit of another input's axes; False where all were tried."""
@@ -252,6 +243,27 @@ class _Learnt:
         self.told[error.atom] = error.role
         self.cuts.update((error.cut,) if error.cut else ())
         return True
+
+
+def _other_ways(walk: Walk, told: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """What else the axes of one input may count that nothing has told: another one of them steps,
+    those beside it features, or all of them features of one vector.
+    """
+    axes: dict[str, list[Atom]] = {}
+    for atom, k in sorted(walk.input_atoms.items(), key=lambda pair: pair[0].name):
+        owner, _, axis = atom.name.rpartition(" ")  # of parts it has more than a number
+        known = atom in walk.roles and atom not in walk.guessed
+        if not known and atom.name not in told and axis == str(k):
+            axes.setdefault(owner, []).append(atom)
+    for atoms in axes.values():
+        free = [
+            a for a in atoms if walk.roles.get(a) != "batch" and (a in walk.roles or not a.open)
+        ]
+        for time in free if len(free) > 1 else ():
+            if walk.roles.get(time) != "time":
+                yield {a.name: "time" if a == time else "feature" for a in free}
+        if not any(a.open for a in free):
+            yield {a.name: "feature" for a in free}
 
 
 def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:

@@ -42,8 +42,9 @@ def _gather(graph: Graph, node: NodeProto) -> NodeProto | None:
     if not isinstance(size, int) or times is None or not alone or times[axis + 1] < 2:
         return None
     count = times[axis + 1]
-    if tuple(after) != (*before[:axis], size * count, *before[axis + 1 :]):
-        return None
+    inner = graph.shape(node.input[0]) or ()  # sizes that are open have their names there
+    if None in inner or (*after[:axis], *after[axis + 1 :]) != (*inner[:axis], *inner[axis + 2 :]):
+        return None  # what is left over for the axis itself is size * count then
     places = graph.add_constant(np.repeat(np.arange(size), count))
     return helper.make_node(
         "Gather", [wide.input[0], places], list(node.output), node.name, axis=axis

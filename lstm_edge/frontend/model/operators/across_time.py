@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lstm_edge.frontend.model.axes import Atom, View, describe, size_of
+from lstm_edge.frontend.model.axes import Atom, View, describe, size_of, substitute
 from lstm_edge.frontend.model.operators.features import grid_of, usual_role
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Length, Window
@@ -56,8 +56,10 @@ def all_steps(walk: Walk, node: OnnxNode, view: View) -> View:
     """A settled sequence as one vector of the whole of it, its steps end to end, which are an axis
     of features then.
     """
-    at = [usual_role(walk, view, k) for k in range(len(view.axes))].index("time")
-    (time,), grid, draft = walk.pieces(view.axes[at]), grid_of(walk, view), walk.draft
+    for k in range(len(view.axes)):
+        usual_role(walk, view, k)
+    time = next(a for a in walk.pieces(view.atoms) if walk.roles.get(a) == "time")
+    grid, draft = grid_of(walk, view), walk.draft
     if time.open:
         raise node.error(
             f"reads all steps of {describe(view.axes)} at each step, which have to be kept in "
@@ -72,14 +74,20 @@ def all_steps(walk: Walk, node: OnnxNode, view: View) -> View:
     cell, window = steps_end_to_end(), Window(time.size)
     made = draft.layer(cell.name, cell, view.tensor, size, {}, node.label, window=window)
     steps = walk.new_axis("steps", time.size, "feature")
+    axes = substitute(view.axes, lambda a: steps if a == time else walk.parts(a))
     tensor = draft.last_step(made["y"], node.label)
-    return replace(view.with_axis(at, steps), tensor=tensor, grid=(*steps, *grid))
+    return replace(view, axes=axes, tensor=tensor, grid=(*steps, *grid))
 
 
 def one_time_axis(walk: Walk, node: OnnxNode, views: Sequence[View]) -> tuple[View, ...]:
-    """Views of one rank; a sequence whose steps another one has on an earlier axis is a vector."""
+    """Views of one rank; a sequence whose steps another one has on an earlier axis, or counts as
+    features that a matrix made of them, is a vector.
+    """
     times = [k for view in views for k in range(len(view.axes)) if _shows_steps(walk, view, k)]
-    late = [any(_shows_steps(walk, v, k) for k in times if k > min(times)) for v in views]
+    made = [k for k in times if any(_made_at(walk, v, k) for v in views)]
+    late = [
+        any(_shows_steps(walk, v, k) for k in times if k > min(times) or k in made) for v in views
+    ]
     return tuple(
         all_steps(walk, node, view) if other else view
         for view, other in zip(views, late, strict=True)
@@ -140,11 +148,15 @@ def standardized(walk: Walk, view: View, epsilon: float, source: str) -> View:
     distance = draft.layer("sub", less, x, None, {}, source, reverse=None, more={"y": average})["y"]
     square = Cell("square", {"y": input_vector("x") * input_vector("x")}, limited=True)
     squares = draft.layer("square", square, distance, None, {}, source)["y"]
-    root = Cell("deviation", {"y": apply("sqrt", input_vector("x") + epsilon)}, limited=True)
-    variance = draft.reduce("mean", squares, source)
-    deviation = draft.layer("deviation", root, variance, None, {}, source)["y"]
+    deviation = deviation_of(walk, draft.reduce("mean", squares, source), epsilon, source)
     y = draft.layer("share", share, distance, None, {}, source, reverse=None, more={"y": deviation})
     return replace(view, tensor=y["y"])
+
+
+def deviation_of(walk: Walk, variance: str, epsilon: float, source: str) -> str:
+    """sqrt(variance + epsilon)."""
+    root = Cell("deviation", {"y": apply("sqrt", input_vector("x") + epsilon)}, limited=True)
+    return walk.draft.layer("deviation", root, variance, None, {}, source)["y"]
 
 
 def shares(walk: Walk, x: str, norm: str, source: str) -> str:
@@ -160,8 +172,7 @@ def _cell(name: str, function: Callable[[Expr, Expr], Expr]) -> Cell:
 
 def steps_of(walk: Walk, node: OnnxNode, size: int) -> tuple[Atom, Length, str]:
     """The axis of `size` steps, its length, and the input whose sequence the model goes through."""
-    found = [(a, r) for a, r in walk.roles.items() if r == "time" and a not in walk.derived]
-    times = [atom for atom, _ in found] or _usual_times(walk)
+    times = times_of_inputs(walk)
     if not times:
         raise node.error(
             "repeats a vector over steps where no input is a sequence yet; give the network an "
@@ -183,11 +194,22 @@ def steps_of(walk: Walk, node: OnnxNode, size: int) -> tuple[Atom, Length, str]:
     return walk.new_time(size), Length(size - times[0].size - 1), owner.tensor
 
 
-def _usual_times(walk: Walk) -> list[Atom]:
-    """Axes of inputs that usually count steps, of which no operator has told anything."""
+def times_of_inputs(walk: Walk) -> list[Atom]:
+    """Axes of inputs that count steps, or usually do where no operator has told anything."""
+    found = [a for a, r in walk.roles.items() if r == "time" and a not in walk.derived]
+    if found:
+        return found
     views = [v for v in walk.values.values() if isinstance(v, View) and len(v.axes) == 3]
-    found = [v.axes[1][0] for v in views if v.axes[1] and v.axes[1][0] in walk.input_atoms]
-    return [a for a, v in zip(found, views, strict=False) if usual_role(walk, v, 1) == "time"]
+    owners = [v for v in views if v.axes[1] and v.axes[1][0] in walk.input_atoms]
+    return [v.axes[1][0] for v in owners if usual_role(walk, v, 1) == "time"]
+
+
+def _made_at(walk: Walk, view: View, k: int) -> bool:
+    """Whether an axis of a vector of the whole sequence counts numbers that the model computes."""
+    atoms = walk.pieces(view.axes[k])
+    inside = all(walk.roles.get(a) in ("feature", "layer") for a in atoms)
+    whole = inside and walk.draft.roots[view.tensor] is None and not has_steps(walk, view)
+    return bool(atoms) and whole and walk.input_atoms.keys().isdisjoint(atoms)
 
 
 def _shows_steps(walk: Walk, view: View, k: int) -> bool:

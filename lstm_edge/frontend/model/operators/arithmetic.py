@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -64,14 +65,25 @@ def negative(walk: Walk, node: OnnxNode) -> list[Value]:
 
 def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     """A residual sum, a difference or a gate's product: two tensors of the same shape."""
+    if node.op == "Mul" and left is right:  # of finer steps than a product of two
+        x = settled(walk, left)
+        made = walk.draft.layer(
+            "square", one_number("square", ALONE["square"]), x.tensor, None, {}, node.label
+        )
+        return replace(x, tensor=made["y"])
     first, second = paired(walk, node, (left, right))
     name = {"Div": "divide"}.get(node.op, node.op.lower())
-    whole = first if walk.draft.size(first.tensor) != 1 else second
+    whole = fullest((first, second))
     follows = sequence_among(walk, (first, second)).tensor
     tensor = walk.draft.pair(
         name, pair(name), first.tensor, second.tensor, whole.tensor, node.label, follows
     )
     return replace(whole, tensor=tensor)
+
+
+def fullest(views: Sequence[View]) -> View:
+    """The first of views that is as large as what is made of all of them."""
+    return max(views, key=lambda view: prod(view.shape))
 
 
 def _divided(walk: Walk, node: OnnxNode, number: Doubles, along: Axis, view: View) -> View:

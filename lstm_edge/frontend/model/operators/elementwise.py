@@ -16,6 +16,7 @@ from lstm_edge.frontend.model.operators.across_time import sequence_among
 from lstm_edge.frontend.model.operators.arithmetic import (
     along,
     along_features,
+    fullest,
     paired,
     scaled,
 )
@@ -193,7 +194,7 @@ def combined(
     where others have several, and constants, each a number or one for each feature.
     """
     views = paired(walk, node, [v for v in operands if isinstance(v, View)])
-    whole = max(views, key=lambda v: walk.draft.size(v.tensor) or 0)
+    whole = like = fullest(views)
     constants: dict[str, Doubles] = {}
     for k, value in enumerate(operands):
         if isinstance(value, np.ndarray):
@@ -212,7 +213,15 @@ def combined(
     size = walk.draft.size(whole.tensor)
     first, follows = names.pop("x"), sequence_among(walk, views).tensor
     made = walk.draft.layer(
-        name, cell, first, size, params, node.label, more=names, follows=follows
+        name,
+        cell,
+        first,
+        size,
+        params,
+        node.label,
+        more=names,
+        follows=follows,
+        like=like.tensor,
     )
     return replace(whole, tensor=made["y"])
 

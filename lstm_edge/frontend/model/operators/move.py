@@ -1,7 +1,7 @@
 """Operators that move data and compute nothing: each must be proved to be no work.
 
-An operator that would repeat or reorder vectors is refused by the node's name; one that repeats
-the only number of each is a layer.
+An operator that would reorder steps is refused by the node's name; one that repeats numbers of each
+vector is a layer.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from dataclasses import replace
 from itertools import groupby
 
+import numpy as np
 from onnx import TensorProto
 
 from lstm_edge.errors import ModelError
@@ -23,8 +24,19 @@ from lstm_edge.frontend.model.axes import (
     size_of,
     substitute,
 )
-from lstm_edge.frontend.model.operators.across_time import repeated_over_time
-from lstm_edge.frontend.model.operators.features import grid_of, reordered, size_known, tiled
+from lstm_edge.frontend.model.operators.across_time import (
+    has_steps,
+    repeated_over_time,
+    times_of_inputs,
+)
+from lstm_edge.frontend.model.operators.features import (
+    grid_of,
+    in_this_order,
+    reordered,
+    size_known,
+    tiled,
+    usual_role,
+)
 from lstm_edge.frontend.model.operators.pending import settled
 from lstm_edge.frontend.model.walk import Foreign, OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import is_true, repeated
@@ -93,7 +105,7 @@ def tile(walk: Walk, node: OnnxNode) -> list[Value]:
 
 
 def expand(walk: Walk, node: OnnxNode) -> list[Value]:
-    """An Expand that repeats nothing, the one number of each vector, or a vector at each step."""
+    """An Expand that repeats nothing, numbers along axes of features, or a vector at each step."""
     return [_expanded(walk, node, node.view(0), node.integers(1, "shape") or [])]
 
 
@@ -107,15 +119,27 @@ def _expanded(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Value
         return view
     if view.ids is not None and not any(view.axes[k] for k in more):
         return Foreign(node.outputs[0], "integers, which are repeated", view)
-    if len(more) == 1 and more[0] < len(padded) - 1 and padded[more[0]] == 1:
+    alone = all(padded[k] == 1 for k in more)
+    for k in range(len(padded)):
+        usual_role(walk, view, k)
+    steps = len(more) == 1 and more[0] < len(padded) - 1 and not has_steps(walk, view)
+    if alone and steps and not (walk.told and not times_of_inputs(walk)):
         return repeated_over_time(walk, node, view, more[0], wanted[more[0]])
-    last = len(padded) - 1
-    if more != [last] or padded[last] != 1 or walk.draft.size(view.tensor) != 1:
+    own = grid_of(walk, view)
+    if not alone or not (own or walk.draft.size(view.tensor) == 1):
         raise node.error(f"repeats {describe(view.axes)} to {shape}; feed it repeated")
-    x, units = view.tensor, wanted[last]
-    y = walk.draft.layer("repeat", repeated(units), x, units, {}, node.label)["y"]
-    axes = (*view.axes[:-1], walk.new_axis("repeated", units, "feature"))
-    return replace(view, tensor=y, axes=axes)
+    view = settled(walk, view) if own else view
+    new = {k: walk.new_axis("repeated", wanted[k], "feature") for k in more}
+    units = math.prod(wanted[k] for k in more)
+    if own:
+        numbers = np.repeat(np.arange(size_of(own)), units).tolist()
+        tensor = in_this_order(walk, view, numbers, node.label)
+    else:
+        made = walk.draft.layer("repeat", repeated(units), view.tensor, units, {}, node.label)
+        tensor = made["y"]
+    axes = tuple(new.get(k, axis) for k, axis in enumerate(view.axes))
+    grid = several((*own, *(atom for axis in new.values() for atom in axis)))
+    return replace(view, tensor=tensor, axes=axes, grid=grid)
 
 
 def transpose(walk: Walk, node: OnnxNode) -> list[Value]:

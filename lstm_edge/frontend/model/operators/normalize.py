@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.frontend.model.axes import View, describe
-from lstm_edge.frontend.model.operators.across_time import shares, standardized
-from lstm_edge.frontend.model.operators.arithmetic import along, scaled
+from lstm_edge.frontend.model.operators.across_time import deviation_of, shares, standardized
+from lstm_edge.frontend.model.operators.arithmetic import along, arithmetic, scaled
 from lstm_edge.frontend.model.operators.features import (
     grid_of,
     guess,
@@ -50,19 +50,12 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
     epsilon = epsilon_of(node)
     axis = axis_of(node, len(view.axes), -1)
     last = axis + 1 if node.attributes.get("single_axis", 0) else len(view.axes)
-    if last == axis + 1 and usual_role(walk, view, axis) == "time":
-        counted = node.weights(1, "Scale")
-        if counted is not None and counted.size > 1:
-            fit_steps(walk, node, (view.axes[axis],), counted.size)
-        shape = view.shape[axis:last]
-        gain, offset = (_vector(node, k, name, shape) for k, name in ((1, "Scale"), (2, "B")))
-        view = standardized(walk, view, epsilon, node.label)
-        if gain is offset is None:
-            return [view]
-        one = [None if a is None else a.astype(np.float64) for a in (gain, offset)]
-        return [scaled(walk, node, view, one[0], one[1], walk.pieces(view.axes[axis]))]
+    for k in range(axis, last):
+        usual_role(walk, view, k)
     over = tuple(atom for one in view.axes[axis:last] for atom in one)
     shape, atoms = view.shape[axis:last], walk.pieces(over)
+    if any(walk.roles.get(atom) == "time" for atom in atoms):
+        return [_over_steps(walk, node, view, range(axis, last), epsilon)]
     take_for_features(walk, node, view, over)
     if is_part(walk, view, atoms):
         run = _normalization(walk, node, epsilon, shape, None)
@@ -80,6 +73,49 @@ def layer_norm(walk: Walk, node: OnnxNode) -> list[Value]:
             raise walk.taken_wrongly(node, time, "feature", message)
         require_features(walk, node, view, over)
     return [replace(view, tensor=_normalization(walk, node, epsilon, shape, places)(view.tensor))]
+
+
+def _over_steps(
+    walk: Walk, node: OnnxNode, view: View, chosen: Sequence[int], epsilon: float
+) -> View:
+    """Mean 0 and variance 1 over the steps, of each feature or of several together."""
+    counted, atoms = node.weights(1, "Scale"), walk.pieces(sum((view.axes[k] for k in chosen), ()))
+    if counted is not None and counted.size > 1 and len(chosen) == 1:
+        fit_steps(walk, node, (view.axes[chosen[0]],), counted.size)
+    shape = tuple(view.shape[k] for k in chosen)
+    given = [_vector(node, k, name, shape) for k, name in ((1, "Scale"), (2, "B"))]
+    if len(atoms) == 1:
+        view = standardized(walk, view, epsilon, node.label)
+    else:
+        view = _together(walk, node, view, chosen, epsilon)
+    gain, offset = (None if a is None else a.astype(np.float64) for a in given)
+    if gain is offset is None:
+        return view
+    return scaled(walk, node, view, gain, offset, atoms)
+
+
+def _together(
+    walk: Walk, node: OnnxNode, view: View, chosen: Sequence[int], epsilon: float
+) -> View:
+    """Mean 0 and variance 1 over all numbers along some axes, that of time among them or not."""
+    axes = [
+        ((atom,), k in chosen) for k, axis in enumerate(view.axes) for atom in walk.pieces(axis)
+    ]
+    over = [k for k, (_, one) in enumerate(axes) if one]
+    apart = replace(view, axes=tuple(axis for axis, _ in axes))
+
+    def run(op: str, *inputs: View) -> View:
+        (made,) = arithmetic(walk, replace(node, op=op, inputs=inputs))
+        assert isinstance(made, View)
+        return made
+
+    def mean(x: View) -> View:
+        return settled(walk, over_axes(walk, replace(node, op="ReduceMean"), x, over, keep=True))
+
+    distance = run("Sub", apart, mean(apart))
+    variance = mean(run("Mul", distance, distance))
+    deviation = deviation_of(walk, variance.tensor, epsilon, node.label)
+    return replace(run("Div", distance, replace(variance, tensor=deviation)), axes=view.axes)
 
 
 def _normalization(
@@ -100,28 +136,26 @@ def _normalization(
 
 
 def instance_norm(walk: Walk, node: OnnxNode) -> list[Value]:
-    """Each channel, at axis 1, of mean 0 and variance 1 over the steps, then scale and offset.
-    Where that axis counts steps, each of them has mean 0 and variance 1 over its features.
+    """Each channel, at axis 1, of mean 0 and variance 1 over all that is behind it, then scale and
+    offset.
     """
     view = settled(walk, node.view(0))
-    if len(view.axes) != 3:
+    if len(view.axes) < 3:
         raise node.error(
             f"normalizes {describe(view.axes)}; only channels of a sequence have a mean"
         )
     gain, offset = (
         _channels(node, k, name, view.shape[1]) for k, name in enumerate(("scale", "B"), start=1)
     )
-    channels, steps = (walk.pieces(axis) for axis in view.axes[1:])
-    guess(walk, channels, "feature")
-    if any(walk.roles.get(atom) == "time" for atom in channels):
-        require_features(walk, node, view, view.axes[2])
-        cell = layer_normalization(epsilon_of(node), gain=False, offset=False)
-        made = walk.draft.layer("layer_norm", cell, view.tensor, None, {}, node.label)
-        return [scaled(walk, node, replace(view, tensor=made["y"]), gain, offset, channels)]
-    walk.assign(node, steps, "time")
-    require_features(walk, node, view, view.axes[1])
-    view = standardized(walk, view, epsilon_of(node), node.label)
-    return [scaled(walk, node, view, gain, offset)]
+    channels = walk.pieces(view.axes[1])
+    behind = [atom for axis in view.axes[2:] for atom in walk.pieces(axis)]
+    guess(walk, tuple(part for atom in channels for part in walk.whole(atom)), "feature")
+    if len(behind) == 1 and walk.roles.setdefault(behind[0], "time") == "time":
+        require_features(walk, node, view, view.axes[1])
+        view = standardized(walk, view, epsilon_of(node), node.label)
+        return [scaled(walk, node, view, gain, offset)]
+    view = _together(walk, node, view, range(2, len(view.axes)), epsilon_of(node))
+    return [scaled(walk, node, view, gain, offset, channels)]
 
 
 def lp_norm(walk: Walk, node: OnnxNode) -> list[Value]:
@@ -167,10 +201,15 @@ def ml_normalizer(walk: Walk, node: OnnxNode) -> list[Value]:
 
 def divided_by_norm(walk: Walk, node: OnnxNode, view: View, axis: int, norm: str) -> View:
     """Each vector of features, which `axis` numbers, divided by one of `NORMS` of it."""
+    atoms, cell = walk.pieces(view.axes[axis]), normalized(norm)
+
+    def run(x: str) -> str:
+        return walk.draft.layer(cell.name, cell, x, None, {}, node.label)["y"]
+
+    if is_part(walk, view, atoms):
+        return in_groups(walk, node, view, atoms, run)
     require_features(walk, node, view, view.axes[axis])
-    cell = normalized(norm)
-    made = walk.draft.layer(cell.name, cell, view.tensor, None, {}, node.label)
-    return replace(view, tensor=made["y"])
+    return replace(view, tensor=run(view.tensor))
 
 
 def epsilon_of(node: OnnxNode) -> float:
