@@ -7,13 +7,23 @@ pre-activation, 0 means no bound.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 
 from lstm_edge.functions import Function, clamp
+from lstm_edge.ir.bound import proved_bound
 from lstm_edge.ir.expr import Cell, Expr, affine, input_vector, param, sigmoid, state, tanh
 
 
 def _clipped(clip: float) -> Callable[[Expr], Expr]:
     return (lambda p: clamp(p, -clip, clip)) if clip > 0.0 else (lambda p: p)
+
+
+def _limited(gate: Function, *functions: Function) -> bool:
+    """Whether products of the cell have room that no number needs: nothing bounds what a gate
+    multiplies, and the gate is no sigmoid, whose products are as fine as their other factor.
+    """
+    x = input_vector("x")
+    return gate is not sigmoid and inf in [proved_bound(function(x)) for function in functions]
 
 
 def lstm(
@@ -45,7 +55,8 @@ def lstm(
     c_next = f * c + i * g
     o = gate_of("o", c_next)
     m = o * output(c_next)
-    return Cell("lstm", {"c": c_next, "h": affine("hr", m) if projected else m})
+    shown = affine("hr", m) if projected else m
+    return Cell("lstm", {"c": c_next, "h": shown}, limited=_limited(gate, candidate, output))
 
 
 def gru(
@@ -65,7 +76,9 @@ def gru(
     inner = affine("n", x) + r * affine("hn", h) if reset_after else affine("n", x, r * h)
     n = candidate(bounded(inner))
     mean = gate is sigmoid and candidate is tanh
-    return Cell("gru", {"h": (1.0 - z) * n + z * h}, {"h": 1.0} if mean else {})
+    bounds = {"h": 1.0} if mean else {}
+    limited = _limited(gate, candidate)
+    return Cell("gru", {"h": (1.0 - z) * n + z * h}, bounds, limited=limited)
 
 
 def rnn(clip: float = 0.0, candidate: Function = tanh) -> Cell:

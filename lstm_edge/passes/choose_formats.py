@@ -9,7 +9,7 @@ import numpy as np
 
 from lstm_edge.choices import Why
 from lstm_edge.formats import Format, saturated
-from lstm_edge.ir.expr import Expr
+from lstm_edge.ir.bound import proved_bound
 from lstm_edge.ir.model import Layer, Model, Node, Port
 from lstm_edge.passes.calibrate import Ranges
 from lstm_edge.passes.decisions import Decisions, by_name
@@ -47,8 +47,6 @@ from lstm_edge.rounding import MARGIN, bits_above, bits_with_headroom, eight_bit
 PROVED: Why = "proved"
 MOST_TABLE_BITS = 14
 """Bits that rows of an embedding may have, both ends of their range included."""
-OPEN_CURVES = ("exp", "log", "sqrt")
-"""Functions without a bound; all others stay within 1."""
 GIVEN_STATE = {8: 2.0, 16: 4.0}
 """Without data: how far beyond its own bound a state may be set; 12 bits have their headroom."""
 
@@ -275,28 +273,3 @@ def _bound_of(layer: Node[Layer], name: str) -> float:
     first = float(np.abs(layer.op.initial.get(name, np.zeros(1))).max())
     known = layer.op.cell.bounds.get(name, float("inf"))
     return max(min(proved_bound(layer.op.cell.results[name]), known), first)
-
-
-def proved_bound(node: Expr) -> float:
-    """A bound from the equation alone: 1 for o * tanh(c), infinite where there is none."""
-    if node.kind == "apply":
-        return float("inf") if node.name in OPEN_CURVES else 1.0
-    if node.kind == "constant":
-        return abs(node.value)
-    parts = [proved_bound(e) for e in node.args]
-    if node.kind == "mul":
-        return parts[0] * parts[1] if 0.0 not in parts else 0.0
-    if node.kind in ("add", "sub"):
-        return parts[0] + parts[1]
-    if node.kind == "within":
-        held = node.args[1].kind == "state"  # by an earlier step within the same bound
-        return parts[0] if held else max(parts[:2])
-    if node.kind in ("take", "largest"):
-        return parts[0]
-    if node.kind in ("floor", "nearest"):
-        return parts[0] + 1.0
-    if node.kind in ("join", "select"):
-        return max(parts[-2:] if node.kind == "select" else parts)
-    if node.kind == "smaller" and node.args[0].kind == "larger":
-        return max(parts[1], proved_bound(node.args[0].args[1]))
-    return float("inf")

@@ -78,6 +78,7 @@ GROUPS: Mapping[str, Group] = {
             "rounding.py",
             "passes/scales.py",
             "passes/*formats.py",
+            "ir/bound.py",
             "passes/tables.py",
             "passes/quantize_rows.py",
             "passes/round_*.py",

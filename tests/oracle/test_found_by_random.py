@@ -253,3 +253,14 @@ def test_a_result_that_another_result_and_a_later_product_read(tmp_path: Path) -
     model = graph(nodes, {"v": (7, 1, 3)}, ("y",), arrays)
     for activations in (8, 12):
         compare(model, tmp_path, lengths=(7,), options=Options(activations, 32))
+
+
+@pytest.mark.parametrize("op", ["LSTM", "GRU"])
+def test_products_that_nothing_bounds_keep_their_digits(op: str, tmp_path: Path) -> None:
+    functions = ["HardSigmoid", "LeakyRelu", *["LeakyRelu"] * (op == "LSTM")]
+    options = {"activations": functions, "activation_alpha": [0.5] + [0.3] * (len(functions) - 1)}
+    layer = node(op, "v W R B", "Y", hidden_size=H, **options)
+    layer.input.extend(["", "", "", "P"] if op == "LSTM" else [])
+    arrays = weights(op) | {"one": np.array([1], np.int64), "P": floats(1, 3 * H)}
+    model = graph([layer, node("Squeeze", "Y one", "y")], {"v": (7, 1, 3)}, ("y",), arrays)
+    compare(model, tmp_path, lengths=(7,), options=Options(weights=16), budget=56.0)

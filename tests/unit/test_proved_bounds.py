@@ -6,6 +6,7 @@ from math import inf
 
 import pytest
 
+from lstm_edge.ir.bound import proved_bound
 from lstm_edge.ir.expr import (
     Expr,
     apply,
@@ -22,7 +23,6 @@ from lstm_edge.ir.expr import (
     tanh,
     within,
 )
-from lstm_edge.passes.choose_formats import proved_bound
 
 x, s, n = input_vector("x"), state("s"), input_vector("n")
 one, half, three = tanh(x), tanh(x) * 0.5, tanh(x) * -3.0
