@@ -26,6 +26,7 @@ from lstm_edge.passes.formats import (
 from lstm_edge.passes.given_formats import check_stored
 from lstm_edge.passes.input_formats import (
     AS_THEY_ARE,
+    WIDER,
     calibrated_format,
     drawn_format,
     power_of_two_format,
@@ -144,6 +145,10 @@ class _Choice:
             return Chosen(port.stored, "given")
         if port.kind in AS_THEY_ARE:
             return Chosen(AS_THEY_ARE[port.kind], "given")
+        if port.kind in WIDER and self.ranges.from_data:
+            stored = AS_THEY_ARE["int16"]
+            if self.ranges.largest(port.tensor) <= stored.high:
+                return Chosen(stored, "calibrated")
         if reads_frames(self.model, port.tensor):
             largest = self.ranges.largest(port.tensor) if self.ranges.from_data else 1.0
             return Chosen(samples_format(largest), seen(self.ranges.from_data))

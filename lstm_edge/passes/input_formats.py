@@ -41,6 +41,8 @@ AS_THEY_ARE: Mapping[str, Format] = {
     "int16": Format("int16", 1.0, -(2**15), 2**15 - 1),
 }
 """Types of inputs that are stored as the file has them: operands of products hold no wider ones."""
+WIDER = ("uint16", "int32", "int64")
+"""Types of integers that may be stored so, too, where what was seen of them has room."""
 
 
 def _stored(scale: Doubles, zero_point: Doubles, bits: int) -> Format:

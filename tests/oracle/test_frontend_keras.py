@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,22 @@ def test_a_scale_goes_into_a_convolution_that_sees_no_padding(tmp_path: Path) ->
     assert [name for name in names if name.startswith(("scale", "conv"))] == [
         *("scale", "conv1d", "conv1d2", "scale2", "conv1d3"),
     ]
+
+
+def test_operations_that_round(tmp_path: Path) -> None:
+    """In the place of |y|, of which half is shown where y is no more than 0.1."""
+
+    def shown(kind: str) -> Any:
+        def changed(config: Any) -> Any:
+            return json.loads(json.dumps(config).replace('"Absolute"', f'"{kind}"'))
+
+        model = load(rewritten(tmp_path, ("keras3", "written.keras"), config=changed), steps=STEPS)
+        program = lower_real(model)
+        fed = {"series": expected("keras3")["written/series"][:, None]}
+        found = user_arrays(program, run_numpy(program, feed_of(program, fed, stream=False)))
+        return found["where"].astype(np.float64)
+
+    y = shown("Copy")
+    y = np.where(y > 0.1, y, 2.0 * y)
+    for kind, meant in (("Floor", np.floor), ("Ceil", np.ceil), ("Round", np.round)):
+        np.testing.assert_allclose(shown(kind), np.where(y > 0.1, y, meant(y) / 2.0), atol=1e-6)

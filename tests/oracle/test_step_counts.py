@@ -13,14 +13,21 @@ from onnx import TensorProto, helper, numpy_helper
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from lstm_edge.frontend.step.trips import counting
+from lstm_edge.interpret.feed import feed_of, run_numpy
+from lstm_edge.passes.calibrate import calibrate
+from lstm_edge.passes.lower_integer import lower_integer
+from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from tests.oracle.compared import against_onnxruntime
 from tests.oracle.entire import SAMPLES, entire
 from tests.oracle.graphs import saved
 from tests.oracle.in_float import in_float
+from tests.oracle.state_graphs import user_arrays
 from tests.oracle.step_cells import CELLS, INPUTS, UNITS, Builder, Result, lstm_step
 from tests.oracle.step_graphs import file_of, rolled, value, written_out
 from tests.oracle.step_graphs import single as one_step
 from tests.oracle.test_step_single import drawn, names_of, stepped, streamed
+from tests.support.programs import sqnr_db
 
 CellOf = Callable[[Builder, str, Sequence[str]], Result]
 H = (1, UNITS)
@@ -132,6 +139,36 @@ def test_clocks_that_come_round_are_exact_for_any_length(tmp_path: Path) -> None
 @pytest.mark.parametrize("clock", ["whole", "real"])
 def test_the_number_of_a_step_opens_gates(clock: str, tmp_path: Path) -> None:
     assert against_onnxruntime(looped(clock, "T"), tmp_path).steps is None
+
+
+@pytest.mark.parametrize("by", ["number", "data"])
+def test_a_branch_that_steps_decide(by: str, tmp_path: Path) -> None:
+    """Where a third of the steps, or those of some data, go another way."""
+    b, outer = (Builder(np.random.default_rng(k)) for k in range(2))
+    x = b.add("Gather", "x", "i", axis=0)
+    new = b.add("Tanh", b.sum(b.dense(x, INPUTS, UNITS), b.times("h", UNITS, UNITS)))
+    if by == "number":
+        is_open = b.add("Equal", b.add("Mod", "i", b.constant(3)), b.constant(0))
+    else:
+        mean = b.add("ReduceMean", "h", keepdims=0)
+        is_open = b.add("Less", mean, b.constant(np.float32(0.2)))
+    ways = [
+        helper.make_graph([helper.make_node(*made)], way, [], [value(way, None)])
+        for way, made in (
+            ("then", ("Identity", [new], ["then"])),
+            ("else", ("Mul", ["h", b.constant(np.float32(0.5))], ["else"])),
+        )
+    ]
+    h = b.add("If", is_open, then_branch=ways[0], else_branch=ways[1])
+    graph = body(b, ["i", "on", "h"], ["on", h, b.head(h)])
+    graph.input[1].type.tensor_type.elem_type = TensorProto.BOOL
+    graph.output[0].type.tensor_type.elem_type = TensorProto.BOOL
+    outer.constants["true"] = np.array(True)
+    trips = outer.add("Gather", outer.add("Shape", "x"), outer.constant(0), axis=0)
+    made = outer.add("Loop", trips, "true", outer.constant(np.full(H, 0.3)), outputs=2, body=graph)
+    outer.nodes.append(helper.make_node("Identity", [made[1]], ["y"]))
+    inputs = [value("x", ["T", 1, INPUTS])]
+    against_onnxruntime(file_of(outer, inputs, [value("y", None)]), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -248,6 +285,32 @@ def test_a_time_that_the_caller_gives_is_no_count(tmp_path: Path) -> None:
     ):
         (told,) = found.warnings
         assert told.startswith("'t' counts the steps: its phases are kept")
+
+
+def test_an_integer_that_counts_stays_an_input_where_asked(tmp_path: Path) -> None:
+    """In integers it is exact: t % period is."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    model = single("whole", TensorProto.INT64)
+    path = saved(model, tmp_path)
+    loaded = load(path, state_pairs={"t": "", "h": "h_next"})
+    assert [p.name for p in (*loaded.inputs, *loaded.state_inputs)] == ["x", "t", "h"]
+    assert loaded.warnings[0].startswith("output 't_next' is left out: it is 't', which the caller")
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    x = np.random.default_rng(1).normal(size=(2, 12, 1, INPUTS)).astype(np.float32)
+    t = np.random.default_rng(2).integers(0, 900, (2, 12, 1, 1))
+    wanted = np.empty((2, 12, 1, 2), np.float32)
+    for stream in range(2):
+        h = np.zeros(H, np.float32)
+        for k in range(12):
+            feeds = {"x": x[stream, k], "t": t[stream, k], "h": h}
+            wanted[stream, k], h, _ = session.run(["y", "h_next", "t_next"], feeds)
+    real, arrays = lower_real(loaded), {"x": x, "t": t.astype(np.float32)}
+    ranges = calibrate(real, feed_of(real, arrays, stream=True), from_data=True)
+    for program, least in ((real, 120.0), (lower_integer(loaded, ranges, Options()), 35.0)):
+        found = run_numpy(program, feed_of(program, arrays, stream=True))
+        assert sqnr_db(wanted, user_arrays(program, found)["y"]) > least
+    with pytest.raises(ModelError, match="state pair t=y: 't' holds integers; a state of integers"):
+        load(path, state_pairs={"t": "y"})
 
 
 def test_a_state_that_counts_without_end_is_refused(tmp_path: Path) -> None:

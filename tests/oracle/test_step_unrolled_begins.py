@@ -14,7 +14,7 @@ from tests.oracle.compared import difference
 from tests.oracle.entire import entire
 from tests.oracle.graphs import saved
 from tests.oracle.test_step_unrolled import SIZES, STEPS, compiled, layers_with_states
-from tests.oracle.unrolled_graphs import INPUTS, UNITS, Loop, dense, stacked, steps_of
+from tests.oracle.unrolled_graphs import CELLS, INPUTS, UNITS, Loop, dense, stacked, steps_of
 
 
 def average(net: Net, steps: list[str], weight: float, start: str, shown: bool = False) -> str:
@@ -112,3 +112,19 @@ def test_a_quotient_may_begin_with_a_constant_above(tmp_path: Path) -> None:
         h = net.add("Tanh", net.add("Mul", gain, b))
         results.append(h)
     assert layers_with_states(compiled(net, [stacked(net, results, 1)], tmp_path, SIZES["1"])) == 1
+
+
+def test_a_state_that_is_rounded_may_begin_at_one(tmp_path: Path) -> None:
+    """No slope says so: the first step has no gate at all."""
+    net = Net()
+    loop = Loop(net, "skipping")
+    first, *rest = steps_of(net, "gather1", STEPS)
+    new, (h,) = CELLS["ugrnn"](net, loop.weights, first, (net.constant(np.zeros((1, UNITS))),))
+    more = net.add("Mul", net.add("Sigmoid", h), net.constant(0.4))
+    results, _ = loop.run(rest, (h, more))
+    file = saved(
+        model(net, {"x": [1, STEPS, INPUTS]}, [stacked(net, [new, *results], 1)]), tmp_path
+    )
+    loaded = load(file)
+    assert difference(file, loaded) < 1e-5
+    assert layers_with_states(loaded) == 1

@@ -92,19 +92,33 @@ def summed(net: Net, w: dict[str, str], x: str, states: States) -> tuple[str, St
     return net.add("Mul", net.add("Tanh", s), net.add("Sigmoid", u)), (s,)
 
 
+def skipping(net: Net, w: dict[str, str], x: str, states: States) -> tuple[str, States]:
+    """A gate of 0 or 1, a sum that is rounded, says where the state moves."""
+    h, u = states
+    is_open = net.add("Round", u)
+    (new,) = ugrnn(net, w, x, (h,))[1]
+    moved = net.add("Mul", is_open, net.add("Sub", new, h))
+    h = net.add("Add", h, moved)
+    more = net.add("Mul", net.add("Sigmoid", h), net.constant(0.4))
+    left = net.add("Sub", net.constant(1.0), is_open)
+    return h, (h, net.add("Add", net.add("Mul", left, u), more))
+
+
 CELLS: dict[str, Callable[[Net, dict[str, str], str, States], tuple[str, States]]] = {
     "ugrnn": ugrnn,
     "coupled": coupled,
     "delayed": delayed,
     "summed": summed,
+    "skipping": skipping,
 }
-COUNTS = {"ugrnn": 1, "coupled": 2, "delayed": 2, "summed": 1}
+COUNTS = {"ugrnn": 1, "coupled": 2, "delayed": 2, "summed": 1, "skipping": 2}
 SHAPES: dict[str, dict[str, tuple[str | int, ...]]] = {
     "ugrnn": {"w": ("I", "H"), "v": ("I", "H"), "r": ("H", "H"), "u": ("H", "H"), "b": ("H",)},
     "coupled": {"w": (INPUTS + UNITS, 3 * UNITS), "b": (3 * UNITS,), "p": ("H",)},
     "delayed": {"w": ("I", "H"), "r": ("H", "H"), "s": ("H", "H"), "b": ("H",)},
     "summed": {"w": ("I", "H"), "b": ("H",)},
 }
+SHAPES["skipping"] = SHAPES["ugrnn"]
 
 
 def steps_of(net: Net, how: str, steps: int, name: str = "x") -> list[str]:

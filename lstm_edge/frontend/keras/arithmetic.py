@@ -30,6 +30,8 @@ PAIRS: Mapping[str, Formula] = {
     "GreaterEqual": ("GreaterOrEqual", "a", "b"),
     "LessEqual": ("LessOrEqual", "a", "b"),
     "NotEqual": ("Not", ("Equal", "a", "b")),
+    "Mod": ("Mod", "a", "b"),
+    "FloorDivide": ("Floor", ("Div", "a", "b")),
     "LogicalAnd": ("And", "a", "b"),
     "LogicalOr": ("Or", "a", "b"),
     "LogicalXor": ("Xor", "a", "b"),
@@ -37,7 +39,21 @@ PAIRS: Mapping[str, Formula] = {
 }
 """Operations of two tensors, or three, of which some may be arrays."""
 
-_SAME = ("Exp", "Log", "Sin", "Cos", "Erf", "Sqrt", "Sign", "Reciprocal")
+_SAME = [
+    "Ceil",
+    "Cos",
+    "Cosh",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Log",
+    "Reciprocal",
+    "Sign",
+    "Sin",
+    "Sinh",
+    "Sqrt",
+    "Tan",
+]
 
 SINGLE: Mapping[str, Formula] = {
     **{kind: (kind, X) for kind in _SAME},
@@ -52,6 +68,7 @@ SINGLE: Mapping[str, Formula] = {
     "Log2": ("Mul", ("Log", X), 1.0 / np.log(2.0)),
     "Log10": ("Mul", ("Log", X), 1.0 / np.log(10.0)),
     "Square": ("Mul", X, X),
+    "Trunc": ("Mul", ("Sign", X), ("Floor", ("Abs", X))),
     "Copy": X,
     "StopGradient": X,
     "HardSilu": ("HardSwish", X),
@@ -225,6 +242,13 @@ def like(call: Call, x: Value) -> Value:
     return replace(x, name=call.net.constant(number))
 
 
+def rounded(call: Call, x: Value) -> Value:
+    """The nearest number with so many decimals; of two the even one."""
+    scale = 10.0 ** call.config.number("decimals", 0.0)
+    nearest = ("Div", ("Round", ("Mul", X, scale)), scale)
+    return apply(call, x, ("Round", X) if scale == 1.0 else nearest)
+
+
 def clip(call: Call, x: Value, *bounds: object) -> Value:
     """Numbers within two bounds."""
     bounds = bounds or (call.config.keys.get("x_min"), call.config.keys.get("x_max"))
@@ -252,6 +276,7 @@ OPERATIONS: Mapping[str, tuple[str, Callable[..., Value]]] = {
     **dict.fromkeys(("ZerosLike", "OnesLike"), ("dtype", like)),
     "Clip": ("x_min x_max", clip),
     "Cast": ("dtype", cast),
+    "Round": ("decimals", rounded),
     "Normalize": ("axis=-1 order=2 epsilon=1e-12", unit_vectors),
 }
 """By the class of the operation: its options, and what does it with its arguments."""

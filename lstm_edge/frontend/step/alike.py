@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -202,14 +202,16 @@ def _operands(
 
 
 def operands_alike(
-    leaves: Leaves, mine: Selection, theirs: Selection
+    leaves: Leaves, mine: Selection, theirs: Selection, holes: Container[int]
 ) -> Iterator[tuple[Selection, Selection]]:
-    """What two leaves are the same function of, and so on: if they are the same, these may be."""
+    """What two leaves are the same function of, and so on: if they are the same, these may be.
+    holes: leaves of the first that may be any of the other's.
+    """
     waiting = [(mine, theirs)]
     while waiting:
         (a, units), (b, its) = waiting.pop()
         one, other = leaves[a], leaves[b]
-        if one.kind != other.kind or one.kind not in ("each", "whole"):
+        if a in holes or one.kind != other.kind or one.kind not in ("each", "whole"):
             continue
         if one.function != other.function:
             continue

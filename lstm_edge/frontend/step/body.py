@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from onnx import GraphProto, NodeProto
+from onnx import GraphProto, NodeProto, helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.amounts import SHAPE_ONLY
@@ -122,11 +122,8 @@ class Body:
 
     def _results(self, node: NodeProto, args: Sequence[Value | None]) -> Sequence[Value]:
         label = label_of(node)
-        if node.op_type == "If" and is_standard(node) and isinstance(args[0], np.ndarray):
-            chosen = attributes_of(node)["then_branch" if args[0].all() else "else_branch"]
-            branch = Body(chosen, self.value, self.step_of, self.leaves, self.now)
-            branch.data = self.data
-            return [branch.value(output.name) for output in chosen.output]
+        if node.op_type == "If" and is_standard(node):
+            return self._branches(node, label, args[0])
         if any(isinstance(a, View) for a in args):
             found = self._of_sequence(node, label, args)
             if found is not None:
@@ -139,6 +136,38 @@ class Body:
             args = [self.now(self, n, a) if isinstance(a, Counted) else a for n, a in named]
         plain = [a for a in args if not isinstance(a, View | Counted)]
         return read_node(self.leaves, node, plain)
+
+    def _branches(self, node: NodeProto, label: str, condition: Value | None) -> list[Value]:
+        """The results of the branch that all steps take; where steps or sequences differ, of both,
+        of which each takes one.
+        """
+        ways, given = ["then_branch", "else_branch"], attributes_of(node)
+        if isinstance(condition, np.ndarray) and not self.is_data(node.input[0]):
+            ways = ways[:1] if condition.all() else ways[1:]
+        found: list[list[Value]] = []
+        for way in ways:
+            branch = Body(given[way], self.value, self.step_of, self.leaves, self.now)
+            branch.data = self.data
+            found.append([branch.value(output.name) for output in given[way].output])
+            of = zip(node.output, given[way].output, strict=True)
+            self.data |= {f"{name}.{way}" for name, output in of if branch.is_data(output.name)}
+        if len(ways) == 1:
+            return found[0]
+        results: list[Value] = []
+        for name, one, other in zip(node.output, *found, strict=True):
+            names = [f"{name}.{way}" for way in ways]
+            self.values |= dict(zip(names, (one, other), strict=True))
+            select = helper.make_node("Where", [node.input[0], *names], [name], name=node.name)
+            shapes = {_shape(one), _shape(other)}
+            made = None if None in shapes else self._results(select, [condition, one, other])[0]
+            if made is None or shapes != {_shape(made)}:
+                raise ModelError(
+                    label,
+                    "has branches whose results have different shapes, or lists of them, and steps "
+                    "that take either; let both give the same shape",
+                )
+            results.append(made)
+        return results
 
     def _of_sequence(
         self, node: NodeProto, label: str, args: Sequence[Value | None]
@@ -205,6 +234,13 @@ class Body:
         every = np.stack(results)
         numbers = np.resize(every, (steps, *every.shape[1:]))
         return Counted(numbers, lasting(numbers, by), period)
+
+
+def _shape(value: Value) -> tuple[int, ...] | None:
+    """Of one step; None of what is no array."""
+    if isinstance(value, Counted):
+        return value.numbers.shape[1:]
+    return value.shape if isinstance(value, Symbols | np.ndarray) else None
 
 
 def _spread(counted: Counted, rank: int) -> Array:

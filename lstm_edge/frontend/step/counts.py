@@ -6,13 +6,14 @@ state becomes part of the step, which keeps phases, and is no input and no outpu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto
 
+from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import captured, is_standard
 from lstm_edge.frontend.model.operators.ids import INTEGERS
@@ -24,27 +25,35 @@ Array = npt.NDArray[Any]
 
 def taken_counts(sketch: Graph) -> dict[str, Array]:
     """Take inputs that count the steps out of a graph, with the outputs that they are next: what
-    each goes up by, in its type and shape.
+    each goes up by, in its type and shape. One that is asked to stay an input does so, of integers
+    without what it is next, which is none of real numbers. Raises ModelError for integers that are
+    asked to be a state and are no count.
     """
     found: dict[str, Array] = {}
+    count_of_outputs = len(sketch.outputs)
     for output in list(sketch.outputs):
         count = _counted_by(sketch, output.name)
         if count is None:
             continue
         name, by = count
-        sketch.inputs = [i for i in sketch.inputs if i.name != name]
+        if sketch.pairs.get(name) == "":
+            told = f"output {output.name!r} is left out: it is {name!r}, which the caller gives, "
+            told += f"and {by.reshape(-1)[0]}"
+        else:
+            sketch.inputs = [i for i in sketch.inputs if i.name != name]
+            told = f"{name!r} counts the steps: its phases are kept from step to step, and begin "
+            told += f"as those of 0; it is no input, and {output.name!r} no output; --state-pair "
+            told += f"{name}= keeps it an input, whose numbers the caller gives"
+            found[name] = by
         sketch.outputs = [o for o in sketch.outputs if o.name != output.name]
-        sketch.warnings.append(
-            f"{name!r} counts the steps: its phases are kept from step to step, and begin as those "
-            f"of 0; it is no input, and {output.name!r} no output"
-        )
-        found[name] = by
-    if found:
+        sketch.warnings.append(told)
+    _check_asked(sketch)
+    if len(sketch.outputs) < count_of_outputs:
         _drop_unread(sketch)
     return found
 
 
-def pure(sketch: Graph, counts: Mapping[str, Array]) -> list[NodeProto]:
+def pure(sketch: Graph, counts: Collection[str]) -> list[NodeProto]:
     """Nodes that compute with counts and constants alone."""
     varying, known, found = sketch.varying(), set(counts), list[NodeProto]()
     for node in sketch.nodes:
@@ -58,8 +67,8 @@ def pure(sketch: Graph, counts: Mapping[str, Array]) -> list[NodeProto]:
 
 def _counted_by(sketch: Graph, output: str) -> tuple[str, Array] | None:
     """The input that an output is one step later, and what it goes up by; None for any other, and
-    where nothing jumps by it. A time that the caller gives is data, unless names say otherwise;
-    integers are none, as a step computes with real numbers.
+    where nothing jumps by it. A real time that the caller gives is data, unless names say
+    otherwise.
     """
     node = sketch.producer(output)
     while node is not None and node.op_type == "Identity" and is_standard(node):
@@ -75,15 +84,29 @@ def _counted_by(sketch: Graph, output: str) -> tuple[str, Array] | None:
         shape = tuple(dim.dim_value for dim in dims)
         asked = sketch.pairs.get(name)
         whole = inputs[name].type.tensor_type.elem_type in INTEGERS
-        paired = asked == output if asked is not None else whole or named_alike(name, output)
+        paired = (
+            asked == output if asked else whole or (asked is None and named_alike(name, output))
+        )
         if paired and set(shape) <= {1} and _jumps(sketch, name):
             change = by.reshape(-1)[0] * (1 if node.op_type == "Add" else -1)
             return name, np.full(shape, change, by.dtype)
     return None
 
 
+def _check_asked(sketch: Graph) -> None:
+    """Refuse what is left of integers that are asked to be states."""
+    for value in sketch.inputs:
+        after = sketch.pairs.get(value.name)
+        if after and value.type.tensor_type.elem_type in INTEGERS:
+            raise ModelError(
+                f"state pair {value.name}={after}",
+                f"{value.name!r} holds integers; a state of integers goes up by a whole constant "
+                "at each step, and is read by Mod, Floor, Ceil or Round; cast any other to float32",
+            )
+
+
 def _jumps(sketch: Graph, name: str) -> bool:
-    nodes = pure(sketch, {name: np.zeros(0)})
+    nodes = pure(sketch, [name])
     return any(node.op_type in JUMPS for node in nodes)
 
 
@@ -99,7 +122,7 @@ def _drop_unread(sketch: Graph) -> None:
     sketch.changed()
 
 
-def readers(sketch: Graph, nodes: Sequence[NodeProto], counts: Mapping[str, Array]) -> set[int]:
+def readers(sketch: Graph, nodes: Sequence[NodeProto], counts: Iterable[str]) -> set[int]:
     """These nodes, and those that compute with them and data."""
     made = {o for n in nodes for o in n.output if o} | set(counts)
     return {id(n) for n in sketch.nodes if made.intersection((*n.input, *captured(n)))} | {

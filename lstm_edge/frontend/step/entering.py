@@ -18,6 +18,7 @@ from lstm_edge.frontend.model.operators.features import (
     require_features,
     usual_role,
 )
+from lstm_edge.frontend.model.operators.ids import of_step
 from lstm_edge.frontend.model.operators.pending import foldable, settled
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.frontend.step.evaluate import drawn
@@ -57,6 +58,7 @@ class Entering:
         a vector that each step reads, or for the only step.
         """
         walk, node = self.walk, self.node
+        view = of_step(walk, node, view)
         key = (view.tensor, repr((view.axes, time)))
         if key in self._known:
             return self._known[key]

@@ -7,7 +7,7 @@ both are the same numbers; `trace.py` then compares leaf by leaf, so what is fou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -27,6 +27,10 @@ MOST_DAMPING = 1e4
 SPREADS = (0.0, 0.5, 0.5)
 """How far from the given states the search begins, until it ends without a difference: some states
 have no slope where they are zero.
+"""
+MOST_ONES = 8
+"""States of which each begins at 1, as a gate that is open: where they are rounded, no slope says
+so.
 """
 
 Place = tuple[int, int]
@@ -49,14 +53,23 @@ def solved(
         return dict(initial)
     causes = _Causes(trace, initial, equal)
     begun = np.concatenate(list(initial.values()))
-    rng = np.random.default_rng(1)
-    for spread in SPREADS:
-        state = _descended(causes, begun + spread * rng.normal(size=begun.size))
+    for start in _starts(begun, [a.size for a in initial.values()]):
+        state = _descended(causes, start)
         if np.abs(causes.error(state)).max(initial=0.0) < NEAR:
             break
     state = np.where(np.abs(state) < NEAR, 0.0, state)
     parts = np.split(state, np.cumsum([a.size for a in initial.values()])[:-1])
     return dict(zip(initial, parts, strict=True))
+
+
+def _starts(begun: Doubles, sizes: Sequence[int]) -> Iterator[Doubles]:
+    """Where to begin, one after the other."""
+    rng = np.random.default_rng(1)
+    for spread in SPREADS:
+        yield begun + spread * rng.normal(size=begun.size)
+    which = np.repeat(np.arange(len(sizes)), sizes)
+    for k in range(min(len(sizes), MOST_ONES)):
+        yield np.where(which == k, 1.0, begun)
 
 
 def _descended(causes: _Causes, state: Doubles) -> Doubles:
@@ -96,7 +109,7 @@ def _equal(
         for _, _, (mine, theirs) in runs(result.mine, result.theirs):
             found.append((result.step, mine, theirs))
             if inner:
-                pairs = operands_alike(trace.leaves, mine, theirs)
+                pairs = operands_alike(trace.leaves, mine, theirs, trace.body.holes)
                 found += [(result.step, one, other) for one, other in pairs]
     return found
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from math import prod
 
-from onnx import NodeProto, helper, numpy_helper
+from onnx import NodeProto, ValueInfoProto, helper, numpy_helper
 
 from lstm_edge.frontend.graph.amounts import SHAPE_ONLY
 from lstm_edge.frontend.graph.graph import Graph
@@ -97,6 +97,10 @@ class _Graph:
         self.sketch = sketch
         self.varying = sketch.varying()
 
+    def _whole(self) -> list[ValueInfoProto]:
+        """Inputs of integers."""
+        return [i for i in self.sketch.inputs if i.type.tensor_type.elem_type in INTEGERS]
+
     def below(self, names: Iterable[str]) -> set[int]:
         """Nodes that any of the names goes into, directly or not."""
         found: set[int] = set()
@@ -126,11 +130,8 @@ class _Graph:
                 taken.update(i for i in (*node.input, *captured(node)) if i)
         if taken and not sketch.pairs:
             return {}
-        inputs = [
-            i
-            for i in sketch.inputs
-            if i.name not in taken and i.type.tensor_type.elem_type not in INTEGERS
-        ]
+        whole = {i.name for i in self._whole()}
+        inputs = [i for i in sketch.inputs if i.name not in taken | whole]
         reached: dict[str, set[str]] = {o.name: set() for o in sketch.outputs}
         for value in inputs:
             known = {value.name}
@@ -145,7 +146,7 @@ class _Graph:
             inputs,
             sketch.outputs,
             reached,
-            sketch.pairs,
+            {before: after for before, after in sketch.pairs.items() if before not in whole},
             lambda: {cut.tensor for cut in cuts_of(scope())},
             lambda name: scope().shape(name),
             sketch.warnings.append,
@@ -153,7 +154,7 @@ class _Graph:
 
     def region(self, pairs: Mapping[str, str], counts: Mapping[str, Array]) -> set[int]:
         """The nodes of the step: from states to their next values, what only feeds these, and what
-        computes with counts of the steps.
+        computes with counts of the steps, or with integers that are asked to be data.
         """
         nodes = {id(n): n for n in self.sketch.nodes}
         last = {id(n) for n in self.sketch.nodes if set(pairs.values()).intersection(n.output)}
@@ -164,7 +165,8 @@ class _Graph:
             if known.intersection(node.input) and (id(node) in renewing or not self._ends(node)):
                 inside.add(id(node))
                 known.update(o for o in node.output if o)
-        inside |= readers(self.sketch, pure(self.sketch, counts), counts) if counts else set()
+        whole = {*counts, *(i.name for i in self._whole() if self.sketch.pairs.get(i.name) == "")}
+        inside |= readers(self.sketch, pure(self.sketch, whole), whole) if whole else set()
         made = [o for key in inside for o in nodes[key].output]
         read = [i for key in inside for i in nodes[key].input]
         inside |= self.below(made) & self.above(read)

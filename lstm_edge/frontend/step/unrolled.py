@@ -189,10 +189,10 @@ def _note(region: Region, error: Differs) -> None:
     region.differs = ModelError(
         label_of(node),
         f"step {error.step + 1} of {region.steps} of an unrolled loop differs from the others: it "
-        f"{error.what}; every step must be the same network. Where it is, the exporter computed "
-        "parts of it beforehand, as those of a state that no input renews (a clock, a count): "
-        "export a Loop (torch.jit.script), a Scan, or a single step with its states as inputs and "
-        "outputs",
+        f"{error.what}; every step must be the same network. What steps compute of their own "
+        "number alone (a clock, t % period, a position), or of a state that no input renews, such "
+        "a file has as constants, others in each step: export a Loop (torch.jit.script), a Scan, "
+        "or a single step with its states, a count among them, as inputs and outputs",
     )
 
 

@@ -146,13 +146,25 @@ def _moved_from(walk: Walk, tensor: str) -> str | None:
     return tensor
 
 
-def _as_data(walk: Walk, node: OnnxNode, view: View) -> View | None:
+def of_step(walk: Walk, node: OnnxNode, view: View) -> View:
+    """Integers of an input as a recurrent step reads them, which computes with real numbers."""
+    found = _as_data(walk, node, view, cast=False) if view.ids is not None else view
+    if found is None:
+        raise node.error(
+            "reads integers that the model computes; cast the input that they are of to real "
+            "numbers, and compute with these"
+        )
+    return found
+
+
+def _as_data(walk: Walk, node: OnnxNode, view: View, cast: bool = True) -> View | None:
     """Integers of an input that were cast to real numbers, scaled and shifted where the graph did
-    that; None for any other function of them, and for what the model computes.
+    that; None for any other function of them, and for what the model computes. cast: whether those
+    that were not are another function.
     """
     assert view.ids is not None
     given = _moved_from(walk, view.tensor)
-    if given is None or not _is_real(view):
+    if given is None or (cast and not _is_real(view)):
         return None
     if given in walk.limits:
         raise node.error(
