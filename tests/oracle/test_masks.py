@@ -11,8 +11,12 @@ import pytest
 
 import lstm_edge
 from lstm_edge.errors import ModelError
+from lstm_edge.frontend import load
+from lstm_edge.interpret.feed import feed_of, run_numpy
+from lstm_edge.passes.lower_real import lower_real
 from tests.oracle.entire import SAMPLES, entire
 from tests.oracle.graphs import graph, node, saved
+from tests.oracle.state_graphs import session_of
 
 N, H, T, OUT = 3, 6, 9, 2
 RNG = np.random.default_rng(21)
@@ -162,6 +166,25 @@ def test_a_mask_chooses_or_multiplies(keep: bool, tmp_path: Path) -> None:
     ]
     model = model_of(nodes, {"mask": kind}, x=(1, T, N), mask=(1, T))
     entire(model, tmp_path, data={"x": floats(SAMPLES, 1, T, N), "mask": ones_first(kind)})
+
+
+def test_a_mask_chooses_of_the_input_itself(tmp_path: Path) -> None:
+    """Of which nothing tells yet how many features it has: masked_fill."""
+    nodes = [
+        node("Unsqueeze", "mask two", "u"),
+        node("Where", "u nil x", "z"),
+        node("Transpose", "z", "t", perm=[1, 0, 2]),
+        *LAST[1:],
+    ]
+    nodes[3].input.pop()  # no length
+    model = model_of(nodes, {"mask": "BOOL"}, x=(1, T, N), mask=(1, T))
+    path = saved(model, tmp_path)
+    session = session_of(model)
+    x, mask = floats(4, 1, T, N), RNG.random((4, 1, T)) < 0.3
+    wanted = [session.run(["y"], {"x": a, "mask": b})[0] for a, b in zip(x, mask, strict=True)]
+    real = lower_real(load(path))
+    found = run_numpy(real, feed_of(real, {"x": x, "mask": mask.astype(float)}, stream=False))
+    np.testing.assert_allclose(found.outputs["y"].reshape(4, 1, OUT), wanted, atol=1e-6)
 
 
 def test_what_counts_steps_of_numbers_is_a_length_alone(tmp_path: Path) -> None:

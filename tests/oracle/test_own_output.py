@@ -10,7 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tests.oracle.entire import decibels, measured, same_in_c
-from tests.oracle.graphs import node
+from tests.oracle.graphs import graph, node
+from tests.oracle.window_graphs import compare
 
 N, H, T, V, E, S = 3, 6, 7, 9, 4, 5
 RNG = np.random.default_rng(1)
@@ -118,3 +119,29 @@ def test_a_loop_within_its_steps(tmp_path: Path) -> None:
     found = measured(model, tmp_path)
     assert min(found.exact.values()) > 90.0
     assert min(found.rounded.values()) > 40.0
+
+
+@pytest.mark.parametrize(("op", "fed"), [("LSTM", "last"), ("GRU", "constant"), ("RNN", "last")])
+def test_a_layer_that_goes_on_for_single_steps(op: str, fed: str, tmp_path: Path) -> None:
+    """As nn.LSTM is called on one vector: on the last step of the sequence, or a constant."""
+    gates, states = {"LSTM": (4, "h c"), "GRU": (3, "h"), "RNN": (1, "h")}[op]
+    arrays = {
+        **{f"{k}{a}": floats(1, gates * H, n) for k in "ed" for a, n in (("W", N), ("R", H))},
+        **{f"{k}B": floats(1, 2 * gates * H) for k in "ed"},
+        **{"wo": floats(H, N), "one": np.array([1], np.int64), "u0": floats(1, 1, N)},
+        **{n: np.array([k], np.int64) for n, k in (("from", -1), ("to", T), ("axis", 0))},
+    }
+    ends = [f"{s}0" for s in states.split()]
+    nodes = [node(op, "x eW eR eB", " ".join(["Y", *ends]), hidden_size=H)]
+    nodes += [node("Slice", "x from to axis", "u0")] if fed == "last" else []
+    for k in range(3):
+        before, after = (" ".join(f"{s}{t}" for s in states.split()) for t in (k, k + 1))
+        nodes += [
+            node(op, f"u{k} dW dR dB - {before}", f"Y{k} {after}", hidden_size=H),
+            node("Squeeze", f"Y{k} one", f"o{k}"),
+            node("MatMul", f"o{k} wo", f"u{k + 1}"),
+        ]
+    nodes.append(node("Concat", "u1 u2 u3", "y", axis=0))
+    arrays = {n: a for n, a in arrays.items() if fed == "constant" or n != "u0"}
+    found = compare(graph(nodes, {"x": (T, 1, N)}, ["y"], arrays), tmp_path, lengths=(T,))
+    assert [n.op.cell.name for n in found.model.layers].count(f"{op.lower()}_step") == 3

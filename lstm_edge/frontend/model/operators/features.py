@@ -187,8 +187,8 @@ def refuse_one_vector(walk: Walk, node: OnnxNode, time: Axis) -> None:
 
 _ONE_VECTOR = (
     "reads one vector (a last step) as a sequence; give it the sequence itself, or compile what is "
-    "before it and what is after as two networks; a decoder that reads one vector at a time is "
-    "nn.LSTMCell or nn.GRUCell"
+    "before it and what is after as two networks; a decoder that reads one vector at a time begins "
+    "each step with all states of the step before (h0, c0)"
 )
 
 

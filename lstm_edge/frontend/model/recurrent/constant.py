@@ -1,10 +1,10 @@
-"""A recurrent layer that is fed the same constants at each step: a decoder that knows of the input
-what its first states tell.
+"""Recurrent layers of a decoder: fed the same constants at each step, since it knows of the input
+what its first states tell, or called for one step, on what it gave before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.tensor import check_finite
-from lstm_edge.ir.expr import Cell, Expr, param
+from lstm_edge.ir.expr import Cell, Expr, input_vector, param
 from lstm_edge.ir.model import Floats
 
 Doubles = npt.NDArray[np.float64]
@@ -36,16 +36,33 @@ def without_x(
     cell: Cell, params: Mapping[str, Floats], x: Doubles
 ) -> tuple[Cell, dict[str, Floats]]:
     """The cell with x in its biases; it reads its states alone."""
-    made, done = dict(params), {}
+    made = dict(params)
+    results = _with(cell, lambda e, args: _affine(e, args, made, x))
+    found = replace(cell, results=results)
+    return found, {name: made[name] for name in found.parameters}
+
+
+def of_one_step(cell: Cell) -> Cell:
+    """The cell whose states are inputs, called as they are and `_before`: it keeps none."""
+
+    def given(e: Expr, args: list[Expr]) -> Expr:
+        if e.kind == "state":
+            return input_vector(f"{e.name}_before")
+        return replace(e, args=tuple(args)) if args else e
+
+    return replace(cell, name=f"{cell.name}_step", results=_with(cell, given), bounds={})
+
+
+def _with(cell: Cell, made: Callable[[Expr, list[Expr]], Expr]) -> dict[str, Expr]:
+    """Results of which each expression is what `made` makes of it and of its operands."""
+    done: dict[int, Expr] = {}
 
     def of(e: Expr) -> Expr:
         if id(e) not in done:
-            done[id(e)] = _affine(e, [of(a) for a in e.args], made, x)
+            done[id(e)] = made(e, [of(a) for a in e.args])
         return done[id(e)]
 
-    results = {name: of(root) for name, root in cell.results.items()}
-    found = replace(cell, results=results)
-    return found, {name: made[name] for name in found.parameters}
+    return {name: of(root) for name, root in cell.results.items()}
 
 
 def _affine(e: Expr, args: list[Expr], params: dict[str, Floats], x: Doubles) -> Expr:

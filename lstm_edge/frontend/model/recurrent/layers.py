@@ -21,10 +21,11 @@ from lstm_edge.frontend.model.layout import (
     layer_params,
     split_gates,
 )
+from lstm_edge.frontend.model.operators.features import refuse_one_vector
 from lstm_edge.frontend.model.operators.pending import fold_pending, foldable
 from lstm_edge.frontend.model.recurrent.attributes import Kind, Settings, settings_of
-from lstm_edge.frontend.model.recurrent.constant import without_x
-from lstm_edge.frontend.model.recurrent.lengths import length_of
+from lstm_edge.frontend.model.recurrent.constant import of_one_step, without_x
+from lstm_edge.frontend.model.recurrent.lengths import Length, length_of
 from lstm_edge.frontend.model.recurrent.weights import (
     Sequence,
     Weights,
@@ -80,11 +81,22 @@ def _recurrent(walk: Walk, node: OnnxNode, kind: Kind) -> list[Value]:
                     "is fed constants and starts from constants; make it an output that"
                     " is stored, as it depends on no input"
                 )
+        tensor = x.view.tensor if x.constant is None else ""
+        if x.alone:
+            begun = initial.computed[d]
+            if set(begun) != set(kind.states) or length != Length():
+                refuse_one_vector(walk, node, ())
+            more = {f"{state}_before": first for state, first in begun.items()}
+            where = (tensor, weights.hidden, params, node.label)
+            follows = tensor or begun["h"]
+            step = of_one_step(cell)
+            results.append(walk.draft.layer(kind.name, step, *where, more=more, follows=follows))
+            continue
         name = f"{kind.name}_reverse" if reverse else kind.name
         made = walk.draft.layer(
             name,
             length.stop(cell),
-            x.view.tensor if x.constant is None else "",
+            tensor,
             weights.hidden,
             params,
             node.label,
@@ -208,6 +220,9 @@ def _outputs(
     def final(state: str) -> View:
         if x.along:
             return last_places(state)
+        if x.alone:
+            vectors = [result[state] for result in results]
+            return View(draft.concat(vectors, node.label), last, grid=grid)
         pairs = zip(ends, results, strict=True)
         tensors = [end(result[state], node.label) for end, result in pairs]
         for tensor, result in zip(tensors, results, strict=True):

@@ -37,7 +37,8 @@ class Sequence:
     """Axes of the input X, whatever the layout. constant: [features] of what is no data and the
     same at each step; over: how many steps these are. order: what the columns of W have to be put
     into, None as they are. places: of an inner axis of each step; at each the layer has states of
-    its own, or, where `along`, they go along these places, and `time` is that axis.
+    its own, or, where `along`, they go along these places, and `time` is that axis. alone: a vector
+    and no sequence, as of a decoder's step.
     """
 
     view: View
@@ -49,6 +50,7 @@ class Sequence:
     order: list[int] | None = None
     places: int = 1
     along: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,10 @@ def sequence_of(walk: Walk, node: OnnxNode, batch_first: bool) -> Sequence:
     features = features if order is None else grid_of(walk, view)
     require_features(walk, node, view, features)
     if walk.draft.roots[view.tensor] is None:
-        refuse_one_vector(walk, node, walk.pieces(time))
+        if time:
+            refuse_one_vector(walk, node, walk.pieces(time))
+        check_guess(walk, node, ())
+        return Sequence(view, time, batch, features, order=order, alone=True)
     walk.sequences |= walk.draft.followed(view.tensor)
     if not time:
         walk.one_step = node.label
@@ -149,11 +154,15 @@ def _constant_sequence(
     walk: Walk, node: OnnxNode, given: npt.NDArray[Any], batch_first: bool
 ) -> Sequence:
     """An X of constants: its steps are those of the model, or more, or fewer; the tensor of its
-    view is the input that they follow.
+    view is the input that they follow. A single step that goes on from computed states is alone.
     """
     x = same_at_each_step(node.label, node.numbers(given, "input X"))
-    time, over, owner = steps_of(walk, node, given.shape[1 if batch_first else 0])
+    steps = given.shape[1 if batch_first else 0]
     features = walk.new_axis("constant", len(x), "feature")
+    state = node.inputs[5] if len(node.inputs) > 5 else None
+    if steps == 1 and isinstance(state, View) and is_computed(walk, state):
+        return Sequence(View(state.tensor, ((), (), features)), (), (), features, x, alone=True)
+    time, over, owner = steps_of(walk, node, steps)
     return Sequence(View(owner, ((time,), (), features)), (time,), (), features, x, over)
 
 
