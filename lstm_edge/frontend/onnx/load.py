@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from lstm_edge.errors import InternalError, ModelError
 from lstm_edge.frontend.graph.graph import Graph
 from lstm_edge.frontend.graph.node import label_of
-from lstm_edge.frontend.model.axes import Atom
 from lstm_edge.frontend.model.visit import visit
 from lstm_edge.frontend.model.walk import (
     HopNeeded,
@@ -27,11 +26,12 @@ from lstm_edge.frontend.model.walk import (
     Walk,
 )
 from lstm_edge.frontend.onnx.file import read_onnx
+from lstm_edge.frontend.onnx.fingerprint import fingerprint
+from lstm_edge.frontend.onnx.learnt import Learnt
 from lstm_edge.frontend.rewrite import rewrite
 from lstm_edge.frontend.step.pairs import PairsNeeded
-from lstm_edge.ir.expr import Cell, Expr
 from lstm_edge.ir.expr import walk as walk_expressions
-from lstm_edge.ir.model import DenseOverTime, Layer, Model, Node, Port, Step, Work, is_a
+from lstm_edge.ir.model import Model, Port, Step, is_a
 from lstm_edge.ir.verify_model import verify
 from lstm_edge.limits import MOST_PORTS
 
@@ -113,7 +113,7 @@ def model_of(
         raise graph.unread.get(error.node, error) from error
     if walk.open_axes:
         other, _ = _solve(graph, dict(sizes), steps, STAND_INS[1], known)
-        if _fingerprint(model) != _fingerprint(other):
+        if fingerprint(model) != fingerprint(other):
             if steps is not None:
                 return _resized(graph, walk, None, steps, known)
             raise ModelError(
@@ -139,7 +139,7 @@ def _solve(
     Where the graph is wrong for a batch or a sequence of any length, a batch of 1 and `steps` are
     tried. `sizes` receives what was chosen.
     """
-    learnt = _Learnt(dict(known))
+    learnt = Learnt(dict(known))
     while True:
         walk = Walk()
         learnt.tell(walk)
@@ -179,91 +179,6 @@ def _check_turned(model: Model, walk: Walk) -> None:
         verify(model)
     except InternalError as error:
         raise ModelError("graph", str(error)) from error
-
-
-@dataclass
-class _Learnt:
-    """What visits that were given up found out about axes, as `Walk` has it. first: why the one
-    failed in which axes of inputs were taken for what they usually are, or for nothing yet. turned:
-    what is told in visits that take another axis for that of time, of one input each, and then
-    again in those that do not; none of such a visit fixes a size.
-    """
-
-    told: dict[str, str]
-    first: tuple[ModelError, Walk] | None = None
-    turned: list[dict[str, str]] = field(default_factory=list)
-    hops: dict[tuple[str, int], int] = field(default_factory=dict)
-    rates: dict[tuple[str, int], int] = field(default_factory=dict)
-    cuts: dict[str, int] = field(default_factory=dict)
-    alike: list[tuple[tuple[str, int], ...]] = field(default_factory=list)
-
-    def tell(self, walk: Walk) -> None:
-        """The next visit knows it from the start."""
-        walk.told.update(self.told)
-        walk.hops.update(self.hops)
-        walk.rates.update(self.rates)
-        walk.first_cuts.update(self.cuts)
-        walk.alike_sizes.extend(self.alike)
-
-    def failed(self, walk: Walk, error: ModelError) -> tuple[ModelError, Walk]:
-        """The error to tell where no other visit is better, and the visit that it ended."""
-        if self.first is None:
-            self.first = error, walk
-            ways = [self.told | way for way in _other_ways(walk, self.told)]
-            self.turned = [self.told, *ways[::-1]]
-        return self.first
-
-    def how_turned(self) -> list[str]:
-        """The warning of a visit that took axes otherwise than the first one did."""
-        assert self.first is not None
-        taken = {atom.name: role for atom, role in self.first[1].roles.items()}
-        new = {name: role for name, role in self.told.items() if name not in self.turned[0]}
-        told = taken.keys() if "time" in new.values() else new.keys()
-        turned = [n.rpartition(" ") for n in new if n in told and taken.get(n) != new[n]]
-        axes = [f"axis {k} of {owner!r} for {self.told[f'{owner} {k}']}" for owner, _, k in turned]
-        return [f"takes {', '.join(axes)}; the other way round, {self.first[0]}"] if axes else []
-
-    def turn(self) -> bool:
-        """Tell the next visit of another input's axes; False where all were tried."""
-        self.told = dict(self.turned.pop())
-        return bool(self.turned)
-
-    def take(self, error: HopNeeded | RateNeeded | RoleNeeded) -> bool:
-        """Take in what an axis turns out to be; False where that was told before."""
-        if isinstance(error, HopNeeded):
-            known = error.axis in self.hops
-            self.hops[error.axis] = error.hop
-            return not known
-        if isinstance(error, RateNeeded):
-            known = error.axis in self.rates
-            self.rates[error.axis] = error.every
-            return not known
-        if error.atom in self.told:
-            return False
-        self.told[error.atom] = error.role
-        self.cuts.update((error.cut,) if error.cut else ())
-        return True
-
-
-def _other_ways(walk: Walk, told: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """What else the axes of one input may count that nothing has told: another one of them steps,
-    those beside it features, or all of them features of one vector.
-    """
-    axes: dict[str, list[Atom]] = {}
-    for atom, k in sorted(walk.input_atoms.items(), key=lambda pair: pair[0].name):
-        owner, _, axis = atom.name.rpartition(" ")  # of parts it has more than a number
-        known = atom in walk.roles and atom not in walk.guessed
-        if not known and atom.name not in told and axis == str(k):
-            axes.setdefault(owner, []).append(atom)
-    for atoms in axes.values():
-        free = [
-            a for a in atoms if walk.roles.get(a) != "batch" and (a in walk.roles or not a.open)
-        ]
-        for time in free if len(free) > 1 else ():
-            if walk.roles.get(time) != "time":
-                yield {a.name: "time" if a == time else "feature" for a in free}
-        if not any(a.open for a in free):
-            yield {a.name: "feature" for a in free}
 
 
 def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:
@@ -361,44 +276,3 @@ def _time_axes(graph: Graph, walk: Walk) -> Iterator[list[tuple[str, int]]]:
     for name, k, size in declared:
         if size == 1:
             yield [(name, k)]
-
-
-def _fingerprint(model: Model) -> object:
-    """All that a model is, as a value that can be compared."""
-    return (
-        model.inputs,
-        model.outputs,
-        sorted((t.name, t.features, t.per_step) for t in model.tensors.values()),
-        [_node_fingerprint(node) for node in model.nodes],
-        model.steps,
-        model.state_inputs,
-        model.state_outputs,
-    )
-
-
-def _node_fingerprint(node: Node[Work]) -> object:
-    return (node.name, dict(node.inputs), dict(node.outputs), _work_fingerprint(node.op))
-
-
-def _work_fingerprint(op: Work) -> object:
-    match op:
-        case DenseOverTime(weights, bias):
-            return (weights.shape, weights.tobytes(), bias.tobytes())
-        case Layer(cell, params, initial):
-            arrays = [(k, a.shape, a.tobytes()) for k, a in (*params.items(), *initial.items())]
-            ways = (op.reverse, op.window, op.over, dict(op.units), dict(op.begins))
-            return (cell.name, ways, _equations(cell), arrays)
-    return op
-
-
-def _equations(cell: Cell) -> tuple[object, ...]:
-    """All that the expressions of a cell say, operands by their places among them."""
-    places = {id(e): k for k, e in enumerate(cell.nodes)}
-
-    def said(e: Expr) -> tuple[object, ...]:
-        operands = tuple(places[id(operand)] for operand in e.args)
-        own = (e.kind, e.name, e.value, e.matrices, e.units, e.positions, e.stride)
-        return (*own, operands)
-
-    results = tuple((name, places[id(e)]) for name, e in cell.results.items())
-    return (results, *(said(e) for e in cell.nodes))
