@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lstm_edge import Compiled
+from lstm_edge.errors import ToolchainError
 from tests.host.mutants import SILENT, digits, mutants_of
 
 EDITS = {
@@ -59,6 +60,28 @@ def test_what_the_self_test_tells_where_nothing_differs_is_looked_at(made: Compi
     files = {**made.files, name: text.encode()}
     found = Compiled(replace(made.bundle, files=files)).compare(on=["host"])
     assert found.differences["host"] == "selftest: 1 numbers differ"
+
+
+def edited(made: Compiled, *edits: tuple[str, str]) -> Compiled:
+    text = made.files["digits.c"].decode()
+    for old, new in edits:
+        text, count = re.subn(old, new, text, count=1)
+        assert count, old
+    return Compiled(replace(made.bundle, files={**made.files, "digits.c": text.encode()}))
+
+
+def test_the_other_half_of_a_state_is_looked_at(made: Compiled) -> None:
+    """Where an odd number of steps was run."""
+    half = (r"(get_lstm_h\(.*\n\{\n.*)\[state->current\]", r"\1[0]")
+    found = edited(made, half).compare(on=["host"]).differences["host"]
+    assert found.startswith("run from states: ")
+
+
+def test_what_c_leaves_undefined_ends_the_program(made: Compiled) -> None:
+    """NaN as an integer: the smallest one on this computer, and 0 on an Arm."""
+    nan = (r"if \(!\(scaled > (.*)\)\) \{", r"if (scaled <= \1) {")
+    with pytest.raises(ToolchainError, match="failed with signal"):
+        edited(made, nan).compare(on=["host"])
 
 
 def test_edits_are_of_lines_that_do_something(made: Compiled) -> None:

@@ -60,6 +60,23 @@ def seen(**attributes: object) -> ModelProto:
     return model(*nodes, K=np.ones((2, 4, 3), np.float32))
 
 
+def cut(*axes: int) -> ModelProto:
+    parts = {"a": np.zeros(2, np.int64), "b": np.array([4, 3]), "k": np.array(axes)}
+    return model(node("Slice", "v a b k", "y"), **parts)
+
+
+def scanned(**attributes: object) -> ModelProto:
+    """A simple RNN as a Scan."""
+    made = [node("MatMul", "h R2", "p"), node("Add", "p e", "q"), node("Tanh", "q", "h2")]
+    ports = [value("h2"), value("o")]
+    body = helper.make_graph(
+        [*made, node("Identity", "h2", "o")], "body", [value("h"), value("e")], ports
+    )
+    scan = node("Scan", "h0 x", "last y", body=body, num_scan_inputs=1, **attributes)
+    known = {"h0": np.zeros((1, 3), np.float32), "R2": np.eye(3, dtype=np.float32) / 2}
+    return graph([scan], {"x": [8, 1, 3]}, ["y"], known)
+
+
 ON = {"on": np.array(True), "long": np.array([5, 6]), "half": np.array(5.5, np.float32)}
 RELU = node("Relu", "v", "y")
 ADDED = node("Add", "v k", "y")
@@ -81,6 +98,14 @@ CASES: dict[str, tuple[Callable[[], ModelProto | bytes], str]] = {
     "steps": (lambda: model(loop("half"), **ON), "numbers of float32, expected one integer"),
     "several steps": (lambda: model(loop("long"), **ON), r"by \[2\] numbers of int64"),
     "kernel": (lambda: seen(kernel_shape=[9]), r"kernel_shape = \[9\], but input W sees \[3\]"),
+    "axis twice": (lambda: cut(2, -1), "cuts axis 2 twice"),
+    "axis of steps": (lambda: scanned(scan_input_axes=[99]), r"axes = \[99\] does not fit 3 axes"),
+    "axis of results": (lambda: scanned(scan_output_axes=[55]), "puts steps on axis 55 of 3"),
+    "directions": (lambda: scanned(scan_input_directions=[0] * 9), "expected 1 numbers of their"),
+    "two values": (
+        lambda: model(helper.make_node("Constant", [], ["y"], value_int=1, value_float=1.0)),
+        r"has several values \(value_float, value_int\)",
+    ),
     "stride": (lambda: seen(strides=[0]), "strides 0 and dilations 1: expected 1 or more"),
 }
 

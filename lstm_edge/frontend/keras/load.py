@@ -30,6 +30,7 @@ from lstm_edge.frontend.keras.masks import UNSURE, mask_of
 from lstm_edge.frontend.keras.net import Call, Net, Value
 from lstm_edge.frontend.onnx.load import model_of
 from lstm_edge.ir.model import Model
+from lstm_edge.limits import MOST_PORTS
 
 MOST_FEATURES = 2**20
 """Numbers of an input's last axis."""
@@ -133,6 +134,8 @@ def _run_functional(model: Call, layers: list[tuple[Call, object]], given: Given
             )
         waiting = left
     refs = refs_of(model.config.keys.get("output_layers"), f"{model.config.label}: output_layers")
+    if len(refs) > MOST_PORTS:
+        raise model.error(f"has {len(refs)} outputs, more than the {MOST_PORTS} that are accepted")
     return [(ref.layer, _value(model, ref, values)) for ref in refs]
 
 

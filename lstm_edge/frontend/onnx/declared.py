@@ -42,6 +42,9 @@ def _check_axes(label: str, count: int) -> None:
 
 
 def _check_lists(node: NodeProto) -> None:
+    if node.op_type == "Constant" and len(node.attribute) > 1:
+        names = ", ".join(each.name for each in node.attribute)
+        raise ModelError(label_of(node), f"has several values ({names}), expected one")
     for each in node.attribute:
         count = len(each.floats) + len(each.ints) + len(each.strings)
         if count > MOST_LISTED:

@@ -30,20 +30,23 @@ def scan(walk: Walk, node: OnnxNode) -> list[Value]:
             f"attribute num_scan_inputs = {count} with {len(node.inputs)} inputs, of which its "
             f"body reads {len(graph.input)}"
         )
-    axes = list(given.get("scan_input_axes", [0] * count))
-    backward = list(given.get("scan_input_directions", [0] * count))
+    scans = len(node.outputs) - states
+    axes, backward = (_each(node, f"scan_input_{n}", count) for n in ("axes", "directions"))
+    out_axes, turned = (
+        _each(node, f"scan_output_{n}", len(graph.output) - states) for n in ("axes", "directions")
+    )
     tables: dict[str, Counted] = {}
     for k in range(count):
         name, numbers = graph.input[states + k].name, node.inputs[states + k]
+        rank = numbers.ndim if isinstance(numbers, np.ndarray) else len(node.view(states + k).axes)
+        if rank and not -rank <= axes[k] < rank:
+            raise node.error(f"attribute scan_input_axes = {axes} does not fit {rank} axes")
         if isinstance(numbers, np.ndarray) and numbers.ndim:
             table = np.moveaxis(numbers, int(axes[k]), 0)
             tables[name] = Counted(table[::-1] if backward[k] else table)
             continue
         view = node.view(states + k)
         reader.sequences[name] = (view, int(axes[k]) % len(view.axes), bool(backward[k]))
-    scans = len(node.outputs) - states
-    turned = list(given.get("scan_output_directions", [0] * scans))
-    out_axes = list(given.get("scan_output_axes", [0] * scans))
     slots = [
         Slot(graph.input[k].name, graph.output[k].name, _start(node, k), k) for k in range(states)
     ]
@@ -100,6 +103,14 @@ def step(walk: Walk, node: OnnxNode) -> list[Value]:
     counts = {name: by[name] for name in node.attributes.get("counts", [])}
     reader.counts = lambda n: {k: counting(np.zeros_like(a), a, n) for k, a in counts.items()}
     return reader.run(reader.counts(2), states, wanted)
+
+
+def _each(node: OnnxNode, name: str, count: int) -> list[int]:
+    """An attribute that has a number for each sequence, 0 where it is left out."""
+    found = [int(n) for n in node.attributes.get(name, [0] * count)]
+    if len(found) != count or ("directions" in name and not {0, 1}.issuperset(found)):
+        raise node.error(f"attribute {name} = {found!s:.60}, expected {count} numbers of their own")
+    return found
 
 
 def loop(walk: Walk, node: OnnxNode) -> list[Value]:

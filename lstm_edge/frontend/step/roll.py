@@ -196,7 +196,7 @@ class Rolling(Entering):
         """What is known: at each step, of all rows."""
         array = np.repeat(numbers, self.rows, axis=0) if self.rows else numbers
         if self.timed and not out.last:
-            at = out.time % (array.ndim + 1)
+            at = self._at(out, array.ndim + 1)
             array = np.repeat(np.expand_dims(array, at), size_of(self.time), axis=at)
         return array.astype(np.float32)
 
@@ -238,5 +238,11 @@ class Rolling(Entering):
             axes[k] = self.walk.new_axis("units", shape[k], role)
         grid = tuple(a for k in full for a in axes[k]) if len(full) > 1 else ()
         if self.timed and not out.last:
-            axes.insert(out.time % (len(axes) + 1), self.time)
+            axes.insert(self._at(out, len(axes) + 1), self.time)
         return View(tensor, tuple(axes), grid=grid)
+
+    def _at(self, out: Out, rank: int) -> int:
+        """Where steps lie in a result of so many axes."""
+        if not -rank <= out.time < rank:
+            raise self.node.error(f"puts steps on axis {out.time} of {rank}")
+        return out.time % rank

@@ -132,3 +132,32 @@ def onnx_of_10_to_7_empty_nodes(folder: Path) -> Command:
         + nodes
     )
     return compiled(folder, "m.onnx")
+
+
+@case
+def onnx_of_10_to_5_inputs(folder: Path) -> Command:
+    model = graph([node("Relu", "x", "y")], {"x": [1, 4, 3]}, ["y"], {})
+    model.graph.input.extend(
+        onnx.helper.make_tensor_value_info(f"x{k}", TensorProto.FLOAT, [1, 3]) for k in range(10**5)
+    )
+    return put(folder, model)
+
+
+@case
+def onnx_of_10_to_7_numbers_in_a_list(folder: Path) -> Command:
+    made = onnx.helper.make_node("Constant", [], ["c"], value_floats=np.ones(10**7, np.float32))
+    nodes = [made, node("ReduceSum", "c", "s"), node("Add", "x s", "y")]
+    return put(folder, graph(nodes, {"x": [1, 4, 3]}, ["y"], {}))
+
+
+@case
+def onnx_of_10_to_5_axes(folder: Path) -> Command:
+    axes = {"a": np.arange(10**5)}
+    return put(folder, graph([node("Unsqueeze", "x a", "y")], {"x": [1, 4, 3]}, ["y"], axes))
+
+
+@case
+def onnx_equation_of_zero_bytes(folder: Path) -> Command:
+    """For which onnx would infer shapes without an end."""
+    made = node("Einsum", "x", "y", equation="\u202eii...->\0")
+    return put(folder, graph([made], {"x": [1, 4, 3]}, ["y"], {}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,3 +205,15 @@ def h5_names_repeated(folder: Path) -> Command:
         group.attrs["layer_names"] = np.array([b"lstm"] * 10_000)
 
     return _model_h5(folder, change)
+
+
+@case
+def keras_of_10_to_5_outputs(folder: Path) -> Command:
+    with zipfile.ZipFile(io.BytesIO(contents("keras3")["branches.keras"])) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    described = json.loads(members["config.json"])
+    outputs = described["config"]["output_layers"]
+    first = outputs[0] if isinstance(outputs[0], list) else outputs
+    described["config"]["output_layers"] = [first] * 10**5
+    zipped(folder / "m.keras", {**members, "config.json": json.dumps(described).encode()})
+    return compiled(folder, "m.keras", "--steps", "6")

@@ -113,3 +113,18 @@ for option in ("--labels", "--package-info", "--inputs-like", "--cells"):
             return [*_calibrated(folder), option, place, *more]
 
         CASES[f"option{option}_{place.replace('/', '_')}"] = _option
+
+
+@case
+def cells_of_10_to_5_operations(folder: Path) -> Command:
+    rows = {"W_z": np.eye(4, 3), "R_z": np.eye(4)}
+    np.savez(folder / "m.npz", **{f"c.{k}": a.astype(np.float32) for k, a in rows.items()})
+    with np.load(folder / "m.npz") as given:
+        np.savez(folder / "m.npz", **given, **{"lstm_edge.cell": np.array("deep")})
+    (folder / "cells.py").write_text(
+        "from lstm_edge.equations import *\n\n\ndef deep():\n"
+        '    a = products("b_z", W_z=input_vector("x"), R_z=state("h"))\n'
+        "    for _ in range(100_000):\n        a = a + 1.0\n"
+        '    return Cell("deep", {"h": tanh(a)})\n'
+    )
+    return compiled(folder, "m.npz", "--cells", str(folder / "cells.py"))

@@ -69,6 +69,8 @@ def slice_(walk: Walk, node: OnnxNode) -> list[Value]:
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         if not -len(view.axes) <= axis < len(view.axes):
             raise node.error(f"axis {axis} does not fit {len(view.axes)} axes")
+        if sum(axis % len(view.axes) == other % len(view.axes) for other in axes) > 1:
+            raise node.error(f"cuts axis {axis} twice; cut it once, or by two Slices")
         view = _slice_axis(walk, node, view, axis % len(view.axes), (start, end, step))
     return [view]
 
