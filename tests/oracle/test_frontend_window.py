@@ -292,7 +292,7 @@ def test_a_convolution_over_three_axes_is_refused(tmp_path: Path) -> None:
         (plain(pads=[3, 0]), "pads 3 and 0 steps, as many as it sees"),
         (plain(pads=[-1, 0]), "pads"),
         (plain(group=3), "group = 3"),
-        (plain(strides=[0]), "sees"),
+        (plain(strides=[0]), "strides 0"),
         (plain(dilations=[6]), "sees 13 steps of 11"),
     ],
     ids=lambda v: v if isinstance(v, str) else "",
