@@ -78,8 +78,14 @@ def load(
             model = loader(path, steps)
     except OSError as error:
         raise ModelError(str(path), f"cannot be read: {error.strerror or error}") from error
-    except (MemoryError, RecursionError) as error:
-        raise ModelError(str(path), "too large or nested too deeply to be read") from error
+    except MemoryError as error:
+        raise ModelError(str(path), "too large to be read in the memory there is") from error
+    except RecursionError as error:
+        raise ModelError(
+            str(path),
+            "nested too deeply to be read: a step in which each operation takes what the one "
+            "before gives may be some hundreds of them deep; write it with fewer",
+        ) from error
     _check_steps(model)
     _check_size(path, model)
     model = through(model, sensible, averages, lambda found: renamed(found, rename or {}))
