@@ -28,10 +28,9 @@ SPREADS = (0.0, 0.5, 0.5)
 """How far from the given states the search begins, until it ends without a difference: some states
 have no slope where they are zero.
 """
-MOST_ONES = 8
-"""States of which each begins at 1, as a gate that is open: where they are rounded, no slope says
-so.
-"""
+MOST_ONES = 4
+"""States that are each tried at 1, as a gate that is open, where a step rounds: no slope tells."""
+ROUNDED = ("floor", "nearest")
 
 Place = tuple[int, int]
 """A class of leaves and a time before the first step."""
@@ -53,7 +52,10 @@ def solved(
         return dict(initial)
     causes = _Causes(trace, initial, equal)
     begun = np.concatenate(list(initial.values()))
-    for start in _starts(begun, [a.size for a in initial.values()]):
+    functions = (leaf.function for leaf in trace.leaves.all)
+    rounds = any(function is not None and function.kind in ROUNDED for function in functions)
+    sizes = [a.size for a in initial.values()]
+    for start in _starts(begun, sizes[: MOST_ONES * rounds]):
         state = _descended(causes, start)
         if np.abs(causes.error(state)).max(initial=0.0) < NEAR:
             break
@@ -62,14 +64,15 @@ def solved(
     return dict(zip(initial, parts, strict=True))
 
 
-def _starts(begun: Doubles, sizes: Sequence[int]) -> Iterator[Doubles]:
-    """Where to begin, one after the other."""
+def _starts(begun: Doubles, ones: Sequence[int]) -> Iterator[Doubles]:
+    """Where to begin, one after the other. ones: sizes of the first states, each tried at 1."""
     rng = np.random.default_rng(1)
     for spread in SPREADS:
         yield begun + spread * rng.normal(size=begun.size)
-    which = np.repeat(np.arange(len(sizes)), sizes)
-    for k in range(min(len(sizes), MOST_ONES)):
-        yield np.where(which == k, 1.0, begun)
+    for end, size in zip(np.cumsum(ones), ones, strict=True):
+        start = begun.copy()
+        start[end - size : end] = 1.0
+        yield start
 
 
 def _descended(causes: _Causes, state: Doubles) -> Doubles:
