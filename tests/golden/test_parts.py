@@ -148,6 +148,7 @@ def operand(d: Draw, k: int, rows: int) -> Operand:
     sizes = np.abs(d.real(-14, -2, columns)) if d.one(True, False) else np.full(columns, 2.0**-9)
     points = d.rng.integers(-90, 90, columns) * d.one(0, 1)
     w = d.real(-4, 3, rows, columns) * d.one(1.0, 1.0, 1.0, 0.0, 2.0**9)
+    w *= d.rng.choice([0.0, 1.0, 1.0, 1.0], (rows, 1))
     return Operand(value, f"W{k}", w, sizes, points, value.format.magnitude)
 
 
@@ -195,7 +196,7 @@ def rounded(d: Draw) -> object:
 
 
 def groups(d: Draw) -> object:
-    operands = tuple(operand(d, k, 2) for k in range(3))
+    operands = tuple(operand(d, k, 5) for k in range(3))
     return [[o.matrix for o in group] for group in sharing_groups(operands, d.one(1.5, 3.0, 8.0))]
 
 

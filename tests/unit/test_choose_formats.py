@@ -110,6 +110,15 @@ def test_a_cell_state_of_16_bits_has_twice_what_was_seen_and_1_at_least(
     assert (reach(chosen.format), chosen.why) == (1.0, why)
 
 
+def test_a_running_sum_has_room_for_all_steps_and_those_that_padding_adds() -> None:
+    model = plain()
+    formats = choose_formats(model, ranges_of(model, from_data=True), Options())
+    for steps, padding, bits in ((100, 28, 7), (100, 29, 8), (128, 0, 7), (None, 0, 12)):
+        room = replace(formats, steps=steps, padding=padding)
+        assert room.running(1.0, 2.0**-15, grows=True).format.unit == 2.0 ** (bits - 30)
+        assert room.running(1.0, 0.3 * 2.0**-15, grows=False).format.unit == 2.0**-17
+
+
 def test_an_int32_cell_state_has_the_room_that_is_assumed() -> None:
     model = plain(cell="plain", hidden=(4,))
     chosen = choose_formats(model, ranges_of(model, True), Options()).states["lstm0.c"]

@@ -228,3 +228,9 @@ def test_the_largest_of_several_sums_is_told() -> None:
     assert proof.accumulators == {"p": 1024, "q": 8}
     assert proof.accumulator_bits == 10.0
     assert proof.most_steps == INT32_MAX // 7
+
+
+def test_a_program_without_products_or_places_uses_nothing_of_int32() -> None:
+    nothing = Proof({}, {}, {})
+    assert nothing.accumulator_bits == 0.0
+    assert nothing.most_steps == INT32_MAX
