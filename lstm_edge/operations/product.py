@@ -86,10 +86,10 @@ def _bias_and_terms(call: Call) -> tuple[Any, ...]:
 
 def _sum_and_term(call: Call) -> tuple[Any, ...]:
     """The sum so far, the bias at the first step, and the matrix of the step."""
-    op, moment, (before, x) = call.op, call.moment, call.args
+    op, moment, (before, x), (matrix,) = call.op, call.moment, call.args, call.op.matrices
     bias = call.constants[op.bias]
     start = np.broadcast_to(bias, before.shape) if moment.first else before
-    return start, [(call.constants[op.matrices[0]][moment.step], x)]
+    return start, [(call.constants[matrix][moment.step], x)]
 
 
 def _products(weights: Ints, x: Bounds) -> Bounds:
