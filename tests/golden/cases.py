@@ -84,11 +84,11 @@ def uneven(places: int) -> Model:
     return step_model(cell, params, {"h": 3 * places}, {"h": 3 * places}, 2 * places)
 
 
-def scaled_places() -> Model:
+def scaled_places(last: float = 0.1) -> Model:
     """Features brought to another scale each, then read at several positions."""
     conv = Conv(places=4, channels=1, units=2)
     plain = conv_model(conv)
-    scale = Layer(*scale_layer(np.array([0.5, 1.0, 3.0, 0.1]), np.full(4, 0.25)))
+    scale = Layer(*scale_layer(np.array([0.5, 1.0, 3.0, last]), np.full(4, 0.25)))
     norm = Node("norm", scale, {"x": "x"}, {"y": "n"})
     tensors = {**plain.tensors, "n": Tensor("n", 4, True)}
     return replace(plain, tensors=tensors, nodes=(norm, conv_node(conv, "conv0", "n", "y0")))

@@ -16,6 +16,7 @@ from lstm_edge.interpret.execute import run
 from lstm_edge.interpret.ports import from_vectors, read_inputs
 from lstm_edge.ir.model import Layer, is_a
 from lstm_edge.passes.lower_real import lower_real
+from tests.oracle.entire import SAMPLES, entire
 from tests.oracle.graphs import graph, node, saved
 from tests.oracle.model_reference import run_model
 from tests.oracle.onnx_recurrent import run_operator
@@ -236,3 +237,24 @@ def test_a_length_beyond_the_sequence_is_refused(lens: int, tmp_path: Path) -> N
     arrays = weights("GRU") | {"lens": np.array([lens], np.int32)}
     with pytest.raises(ModelError, match=f"sequence_lens = .{lens}.*expected 0 to {T}"):
         load(saved(model("GRU", arrays, "x W R B lens"), tmp_path))
+
+
+def test_a_layer_over_constants_goes_on_from_what_another_leaves(tmp_path: Path) -> None:
+    """The same vector at each of its steps, as a decoder has that reads nothing."""
+    rng = np.random.default_rng(5)
+    arrays = {
+        name: rng.normal(size=shape).astype(np.float32) * 0.5
+        for name, shape in {
+            "W": (1, 9, 2),
+            "R": (1, 9, 3),
+            "V": (1, 3, 4),
+            "Q": (1, 3, 3),
+        }.items()
+    }
+    arrays["k"] = np.tile(rng.normal(size=(1, 1, 4)).astype(np.float32), (6, 1, 1))
+    nodes = [
+        helper.make_node("GRU", ["x", "W", "R"], ["", "h"], hidden_size=3),
+        helper.make_node("RNN", ["k", "V", "Q", "", "", "h"], ["y", ""], hidden_size=3),
+    ]
+    data = {"x": rng.normal(size=(SAMPLES, 6, 1, 2)).astype(np.float32)}
+    entire(graph(nodes, {"x": (6, 1, 2)}, ["y"], arrays), tmp_path, data=data)

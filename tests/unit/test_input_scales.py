@@ -13,8 +13,13 @@ from lstm_edge.passes.input_formats import (
     power_of_two_format,
     samples_format,
 )
+from lstm_edge.passes.lower_real import lower_real
+from lstm_edge.passes.options import Options
 from lstm_edge.passes.readers import Scaling
 from lstm_edge.rounding import Doubles
+from tests.golden.cases import scaled_places
+from tests.support.models import random_inputs
+from tests.support.programs import quantized, real_outputs, sqnr_db
 
 ONE = np.ones(1)
 
@@ -131,6 +136,19 @@ def test_a_power_of_two_holds_no_less() -> None:
     fmt = power_of_two_format(given, 3)
     meant(fmt, 0.5, 0.25, 4.0, points=(6, -8, 0))
     assert ends(fmt) == ends(given)
+
+
+def test_a_feature_that_is_multiplied_by_0_is_multiplied() -> None:
+    """No scale of its integers means 0; all others are scaled without work."""
+    for last in (0.1, -0.1, 0.0):
+        model = scaled_places(last)
+        samples = random_inputs(model, 8, 6)
+        program = quantized(model, samples, Options(16))
+        kinds = {op.kind for block in program.blocks if block.layer == "norm" for op in block.ops}
+        assert ("mul" in kinds or "mulw" in kinds) == (last == 0.0)
+        exact = real_outputs(lower_real(model), samples)
+        for name, found in real_outputs(program, samples).items():
+            assert sqnr_db(exact[name], found) > 40.0
 
 
 def test_integers_are_stored_as_files_have_them() -> None:
