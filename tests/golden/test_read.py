@@ -60,7 +60,8 @@ def recurrent(folder: Path, op: str, direction: str, given: str, **options: Any)
     }
     names = ["" if name == "_" else name for name in given.split()]
     outputs = ["Y", "Y_h", *(["Y_c"] if op == "LSTM" else [])]
-    layer = helper.make_node(op, names, outputs, hidden_size=H, direction=direction, **options)
+    said = {"hidden_size": H, "direction": direction, **options}
+    layer = helper.make_node(op, names, outputs, **said)
     batch_first = options.get("layout") == 1
     shape = {"x": (1, T, N) if batch_first else (T, 1, N), "h0": (ways, 1, H)}
     inputs = {name: shape[name] for name in ("x", "h0") if name in names}
@@ -73,6 +74,7 @@ def recurrent(folder: Path, op: str, direction: str, given: str, **options: Any)
 
 LAYERS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "plain": ("LSTM", "forward", "x W R", {}),
+    "of_no_size": ("RNN", "forward", "x W R", {"hidden_size": None}),
     "peepholes": ("LSTM", "bidirectional", "x W R B _ h c P", {"clip": 3.0}),
     "coupled": ("LSTM", "reverse", "x W R B", {"input_forget": 1}),
     "batch_first": ("LSTM", "bidirectional", "x W R B lens", {"layout": 1}),

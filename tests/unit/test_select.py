@@ -178,3 +178,12 @@ def test_a_row_over_vectors_that_cannot_follow_each_other_has_several_runs() -> 
                     lengths = [program.values[name].length for name in rows.operands]
                     pad = tiles.kernel.padded if tiles.kernel else int
                     assert sum(run.length for run in runs) == sum(map(pad, lengths))
+
+
+def test_kernels_are_unrolled_for_speed_alone() -> None:
+    program = integer_program(model("gru", 40, features=24))
+    board = load_target("cortex-m4")
+    plain = select(program, board, "none").forms
+    assert select(program, board, "gates", "size").forms == plain
+    assert select(program, board, "none", "size").forms == plain
+    assert select(program, board, "gates").forms != plain
