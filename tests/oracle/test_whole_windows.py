@@ -125,6 +125,13 @@ def test_a_window_is_read_together(case: str, tmp_path: Path) -> None:
     assert difference(path, load(path)) < 1e-5
 
 
+IMAGE = [
+    node("Transpose", "n", "image", perm=[0, 3, 1, 2]),
+    node("Conv", "image k2", "v", pads=[2, 1, 0, 1]),
+    node("Transpose", "v", "t", perm=[2, 0, 1, 3]),
+    node("Reshape", "t rows", "r"),
+    node("GRU", "r W15 R", "y", hidden_size=H),
+]
 OTHERS: dict[str, tuple[tuple[int, ...], list[onnx.NodeProto]]] = {
     "steps first, four axes": (
         (T, 1, 2, 5),
@@ -138,14 +145,15 @@ OTHERS: dict[str, tuple[tuple[int, ...], list[onnx.NodeProto]]] = {
     ),
     "channels last": (
         (1, T, 5, 2),
-        [
-            node("LayerNormalization", "x of_places", "n", axis=2),
-            node("Transpose", "n", "image", perm=[0, 3, 1, 2]),
-            node("Conv", "image k2", "v", pads=[2, 1, 0, 1]),
-            node("Transpose", "v", "t", perm=[2, 0, 1, 3]),
-            node("Reshape", "t rows", "r"),
-            node("GRU", "r W15 R", "y", hidden_size=H),
-        ],
+        [node("LayerNormalization", "x of_places", "n", axis=2), *IMAGE],
+    ),
+    "channels last, without the mean over steps": (
+        (1, T, 5, 2),
+        [node("ReduceMean", "x", "m", axes=[1]), node("Sub", "x m", "n"), *IMAGE],
+    ),
+    "channels last, summed up along frequencies": (
+        (1, T, 5, 2),
+        [node("CumSum", "x two", "n"), *IMAGE],
     ),
     "groups of features as rows": (
         (1, T, 2 * N),

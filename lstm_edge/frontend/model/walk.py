@@ -137,8 +137,8 @@ class OnnxNode:
 
     def numbers(self, array: Array, what: str, mask: bool = False) -> Doubles:
         """An array as finite float64 numbers; refuses other kinds, naming `what`."""
-        if array.dtype.kind != "f" or not array.size:
-            raise self.error(f"its {what} is of type {array.dtype} {[*array.shape]}; use float32")
+        if array.dtype.kind != "f":
+            raise self.error(f"its {what} is of type {array.dtype}; export in float32")
         check_finite(f"{self.label}, {what}", array, mask)
         return array.astype(np.float64)
 

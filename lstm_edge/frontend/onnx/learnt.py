@@ -1,24 +1,27 @@
-"""What visits of a graph that were given up found out about its axes, for the next visit."""
+"""What visits of a graph that were given up tell the next one about the axes of its inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.model.axes import Atom
+from lstm_edge.frontend.model.axes import Atom, View, size_of
+from lstm_edge.frontend.model.operators.across_time import MOST_KEPT
 from lstm_edge.frontend.model.walk import HopNeeded, RateNeeded, RoleNeeded, Walk
 
 
 @dataclass
 class Learnt:
-    """What visits that were given up found out about axes, as `Walk` has it. first: why the one
+    """What visits that were given up found out about axes, as `Walk` has it. given: axes of which
+    the file tells what they are. first: why the one
     failed in which axes of inputs were taken for what they usually are, or for nothing yet. turned:
     what is told in visits that take another axis for that of time, of one input each, and then
     again in those that do not; none of such a visit fixes a size.
     """
 
     told: dict[str, str]
+    given: Container[str]
     first: tuple[ModelError, Walk] | None = None
     turned: list[dict[str, str]] = field(default_factory=list)
     hops: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -38,17 +41,17 @@ class Learnt:
         """The error to tell where no other visit is better, and the visit that it ended."""
         if self.first is None:
             self.first = error, walk
-            ways = [self.told | way for way in _other_ways(walk, self.told)]
-            self.turned = [self.told, *ways[::-1]]
+            self.turned = [self.told, *[*_other_ways(walk, self.told, self.given)][::-1]]
         return self.first
 
     def how_turned(self) -> list[str]:
         """The warning of a visit that took axes otherwise than the first one did."""
         assert self.first is not None
-        taken = {atom.name: role for atom, role in self.first[1].roles.items()}
-        new = {name: role for name, role in self.told.items() if name not in self.turned[0]}
-        told = taken.keys() if "time" in new.values() else new.keys()
-        turned = [n.rpartition(" ") for n in new if n in told and taken.get(n) != new[n]]
+        walk, before = self.first[1], self.turned[0]
+        guessed = {atom.name: walk.roles.get(atom) for atom in walk.guessed}
+        new = {name: role for name, role in self.told.items() if before.get(name) != role}
+        told = guessed.keys() if "time" in new.values() else new.keys()
+        turned = [n.rpartition(" ") for n in new if n in told and guessed.get(n) != new[n]]
         axes = [f"axis {k} of {owner!r} for {self.told[f'{owner} {k}']}" for owner, _, k in turned]
         return [f"takes {', '.join(axes)}; the other way round, {self.first[0]}"] if axes else []
 
@@ -74,22 +77,26 @@ class Learnt:
         return True
 
 
-def _other_ways(walk: Walk, told: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """What else the axes of one input may count that nothing has told: another one of them steps,
-    those beside it features, or all of them features of one vector.
+def _other_ways(
+    walk: Walk, told: Mapping[str, str], given: Container[str]
+) -> Iterator[dict[str, str]]:
+    """What to tell of axes instead: another one of an input counts steps, those beside it features,
+    or all of them features of one vector. Of an input of four axes or more nothing is believed that
+    the file has not `given`.
     """
     axes: dict[str, list[Atom]] = {}
     for atom, k in sorted(walk.input_atoms.items(), key=lambda pair: pair[0].name):
         owner, _, axis = atom.name.rpartition(" ")  # of parts it has more than a number
-        known = atom in walk.roles and atom not in walk.guessed
-        if not known and atom.name not in told and axis == str(k):
+        view, role = walk.values[owner], walk.roles.get(atom)
+        open_to_all = isinstance(view, View) and len(view.axes) > 3
+        doubted = open_to_all or atom in walk.guessed or (role is None and atom.name not in told)
+        here = axis == str(k) and atom.name not in given
+        if here and doubted and role not in ("batch", "layer") and (role or not atom.open):
             axes.setdefault(owner, []).append(atom)
     for atoms in axes.values():
-        free = [
-            a for a in atoms if walk.roles.get(a) != "batch" and (a in walk.roles or not a.open)
-        ]
-        for time in free if len(free) > 1 else ():
-            if walk.roles.get(time) != "time":
-                yield {a.name: "time" if a == time else "feature" for a in free}
-        if not any(a.open for a in free):
-            yield {a.name: "feature" for a in free}
+        rest = {n: r for n, r in told.items() if n not in [a.name for a in atoms]}
+        for time in atoms if len(atoms) > 1 else ():
+            if walk.roles.get(time) != "time" or len(atoms) > 2:
+                yield rest | {a.name: "time" if a == time else "feature" for a in atoms}
+        if not any(a.open for a in atoms) and size_of(tuple(atoms)) <= MOST_KEPT:
+            yield rest | {a.name: "feature" for a in atoms}

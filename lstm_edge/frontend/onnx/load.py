@@ -139,7 +139,7 @@ def _solve(
     Where the graph is wrong for a batch or a sequence of any length, a batch of 1 and `steps` are
     tried. `sizes` receives what was chosen.
     """
-    learnt = Learnt(dict(known))
+    learnt = Learnt(dict(known), known)
     while True:
         walk = Walk()
         learnt.tell(walk)
