@@ -56,6 +56,7 @@ LSTM = [
 ALL = [*LSTM, node("Squeeze", "Y one", "v"), node("Transpose", "v", "s", perm=[1, 0, 2])]
 """s [1, T, H] of q [1, T, N]."""
 LAST = [*LSTM, node("Squeeze", "Yh zero", "h"), node("MatMul", "h w", "y")]
+LSTM_OF_ONE = [LAST[0], node("LSTM", "t W1 R B", "Y Yh", hidden_size=H), *LAST[2:]]
 SAME = [node("Identity", "x", "q")]
 
 
@@ -200,6 +201,41 @@ def test_the_last_step_that_counts_as_a_row(tmp_path: Path) -> None:
     model.graph.input[1].type.tensor_type.elem_type = onnx.TensorProto.INT64
     lengths = RNG.integers(1, T + 1, (SAMPLES, 1))
     entire(model, tmp_path, data={"x": floats(SAMPLES, 1, T, N), "length": lengths})
+
+
+def test_steps_below_a_length(tmp_path: Path) -> None:
+    """A mask of what counts, which is computed from the length."""
+    nodes = [
+        *SAME,
+        *ALL,
+        node("Unsqueeze", "length one", "each"),
+        node("Less", "steps_ each", "below"),
+        node("Cast", "below", "mask", to=1),
+        node("Unsqueeze", "mask last", "m"),
+        node("Mul", "s m", "kept"),
+        node("ReduceSum", "kept one", "sum", keepdims=0),
+        node("MatMul", "sum w", "y"),
+    ]
+    weights = WEIGHTS | {"steps_": np.arange(T)[None]}
+    model = graph(nodes, {"x": (1, T, N), "length": (1,)}, ["y"], weights)
+    model.graph.input[1].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    lengths = RNG.integers(0, T + 1, (SAMPLES, 1))
+    entire(model, tmp_path, data={"x": floats(SAMPLES, 1, T, N), "length": lengths})
+
+
+def test_a_sum_of_squares_keeps_small_vectors(tmp_path: Path) -> None:
+    """Its logarithm, of numbers among which some are far out."""
+    nodes = [
+        node("Mul", "x x", "squares"),
+        node("ReduceSum", "squares last", "sum"),
+        node("Add", "sum little", "more"),
+        node("Log", "more", "q"),
+        *LSTM_OF_ONE,
+    ]
+    weights = WEIGHTS | {"little": np.full(1, 1e-3, np.float32), "W1": floats(1, 4 * H, 1)}
+    data = floats(SAMPLES, 1, T, N)
+    data[::3, 0, 2] *= 9
+    entire(graph(nodes, {"x": (1, T, N)}, ["y"], weights), tmp_path, data={"x": data}, least=40.0)
 
 
 def test_a_step_by_its_own_number_is_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from lstm_edge.frontend import load
-from tests.oracle.compared import difference
+from tests.oracle.compared import against_onnxruntime, difference
 from tests.oracle.graphs import graph, node, saved
 
 N, T, H = 6, 7, 5
@@ -33,8 +33,8 @@ CONSTANTS = {
     **{"groups": ints(0, 3, -1), "channels": ints(1, N, T), "flat": ints(1, T * N)},
     **{"fc": floats(T * N, 4), "back": floats(4, T * N), "line": ints(1, T), "each": ints(1, N, T)},
     **{"first": ints(0), "second": ints(1), "last": ints(T - 1), "end": ints(T), "axis": ints(1)},
-    **{"k": floats(3, 1, 3, 3), "fk": floats(H, 2 * N, 1), "twice": ints(1, 2, 1)},
-    **{"two": ints(2), "copies": ints(1, 1, 3, 1), "pool": floats(1, N), "places": ints(2, 3)},
+    "twice": ints(1, 2, 1),
+    **{"two": ints(2), "copies": ints(1, 1, 3, 1)},
 }
 GRU = [
     node("Transpose", "s", "t", perm=[1, 0, 2]),
@@ -107,6 +107,17 @@ CASES: dict[str, list[onnx.NodeProto]] = {
         node("Max", "x floor", "s"),
         *GRU,
     ],
+    "how alike the weights of heads are": [
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("GRU", "t W R", "Y", hidden_size=H, linear_before_reset=1),
+        node("Squeeze", "Y one", "s"),
+        node("Transpose", "s", "s1", perm=[1, 0, 2]),
+        node("MatMul", "s1 heads", "e"),
+        node("Softmax", "e", "a", axis=1),
+        node("Transpose", "a", "at", perm=[0, 2, 1]),
+        node("MatMul", "at a", "g"),
+        node("ReduceSum", "g over", "y", keepdims=0),
+    ],
     "parts of a grid of features of length 1": [
         *STEPS,
         node("ReduceSum", "s one", "m", keepdims=1),
@@ -116,6 +127,8 @@ CASES: dict[str, list[onnx.NodeProto]] = {
         node("MatMul", "v w", "y"),
     ],
 }
+CONSTANTS |= {"heads": floats(H, 3), "queries": floats(3, 1, N), "three_": ints(3)}
+CONSTANTS |= {"wide": ints(N)}
 CONSTANTS |= {"one_": floats(1), "three": ints(1, 3, 2), "whole": ints(1, N)}
 
 
@@ -181,3 +194,39 @@ def test_axes_that_nothing_told_at_first(case: str, tmp_path: Path) -> None:
     loaded = load(path)
     assert (loaded.steps, loaded.inputs[0].shape) == (T, shape)
     assert difference(path, loaded) < 1e-5
+
+
+QUERIES: dict[str, list[onnx.NodeProto]] = {
+    "one head": [
+        node("Transpose", "q", "qb", perm=[1, 0, 2]),
+        node("Transpose", "x", "c", perm=[0, 2, 1]),
+        node("MatMul", "qb c", "e"),
+        node("Softmax", "e", "a", axis=2),
+        node("MatMul", "a x", "y"),
+    ],
+    "two heads among the rows": [
+        node("Reshape", "q halves", "q2"),
+        node("Transpose", "q2", "qb", perm=[1, 0, 2]),
+        node("Transpose", "x", "t", perm=[1, 0, 2]),
+        node("Reshape", "t step_halves", "t2"),
+        node("Transpose", "t2", "k", perm=[1, 2, 0]),
+        node("Transpose", "t2", "v", perm=[1, 0, 2]),
+        node("MatMul", "qb k", "e"),
+        node("Softmax", "e", "a", axis=2),
+        node("MatMul", "a v", "y"),
+    ],
+}
+CONSTANTS |= {"halves": ints(3, -1, N // 2), "step_halves": ints(T, -1, N // 2)}
+
+
+@pytest.mark.parametrize("case", QUERIES)
+def test_queries_for_each_row_of_an_open_batch(case: str, tmp_path: Path) -> None:
+    """Where nothing tells what the first axis is, one row is what the model is of."""
+    nodes = [
+        node("Shape", "x", "shape"),
+        node("Slice", "shape first one first", "rows_"),
+        node("Concat", "three_ rows_ wide", "wanted", axis=0),
+        node("Expand", "queries wanted", "q"),
+        *QUERIES[case],
+    ]
+    against_onnxruntime(graph(nodes, {"x": ("rows", T, N)}, ["y"], CONSTANTS), tmp_path)

@@ -8,6 +8,7 @@ be treated row by row; the model is one row of it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -200,8 +201,16 @@ def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:
 
 
 def _choose(walk: Walk, sizes: Sizes, role: str, size: int | None) -> bool:
-    """Fix the open axes of a role; tells whether there were any."""
-    axes = [place for atom, place in walk.open_axes.items() if walk.roles.get(atom) == role]
+    """Fix the open axes of a role; tells whether there were any. The first axis of an input, the
+    only open one beside two or more, is that of the batch where nothing tells.
+    """
+    ranks = Counter(atom.name.rpartition(" ")[0] for atom in walk.input_atoms)
+    opened = Counter(name for name, _ in walk.open_axes.values())
+    axes = []
+    for atom, (name, k) in walk.open_axes.items():
+        usual = "batch" if k == 0 and ranks[name] > 2 and opened[name] == 1 else ""
+        if walk.roles.get(atom, usual) == role:
+            axes.append((name, k))
     if size is None or not axes:
         return False
     sizes.update(dict.fromkeys(axes, size))

@@ -208,7 +208,8 @@ def _made_at(walk: Walk, view: View, k: int) -> bool:
     """Whether an axis of a vector of the whole sequence counts numbers that the model computes."""
     atoms = walk.pieces(view.axes[k])
     inside = all(walk.roles.get(a) in ("feature", "layer") for a in atoms)
-    whole = inside and walk.draft.roots[view.tensor] is None and not has_steps(walk, view)
+    known = all(a.open or a in walk.roles for a in walk.pieces(view.atoms))
+    whole = inside and known and not has_steps(walk, view)
     return bool(atoms) and whole and walk.input_atoms.keys().isdisjoint(atoms)
 
 

@@ -27,6 +27,7 @@ from lstm_edge.frontend.model.operators.features import (
     of_one_kind,
     require_features,
     select,
+    size_known,
     usual_role,
 )
 from lstm_edge.frontend.model.operators.pending import settled
@@ -251,6 +252,8 @@ def _several(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     count, units = size_of(left.axes[-2]), size_of(right.axes[-1])
     if count > MOST_ROWS:
         raise _refused(node, left, right)
+    for view in (left, right):  # an input's, known from its axes
+        size_known(walk, view)
     sums = []
     for k in range(count):
         one, x = draft.slice(left.tensor, k, k + 1, label), right.tensor

@@ -64,6 +64,15 @@ AFFINE = ("Add", "Sub", "Mul", "Neg")
 """Those of them that a model does with real numbers before it reads them."""
 
 
+COMPARED: Mapping[str, Callable[[Array, Array], Array]] = {
+    "Equal": np.equal,
+    "Less": np.less,
+    "LessOrEqual": np.less_equal,
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
+}
+
+
 def integers(kind: int) -> Callable[[Array], Array]:
     """The integers themselves, of an ONNX element type."""
     return lambda ids: ids.astype(INTEGERS[kind])
@@ -166,7 +175,12 @@ def _as_data(walk: Walk, node: OnnxNode, view: View, cast: bool = True) -> View 
     given = _moved_from(walk, view.tensor)
     if given is None or (cast and not _is_real(view)):
         return None
-    if given in walk.limits:
+    limit = walk.limits.get(given, 0)
+    if 0 < limit <= MOST_CLASSES and given == view.tensor and not walk.columns.get(given):
+        numbers = view.ids(np.arange(limit)).astype(np.float64)[:, None]
+        made = _embedded(walk, node, replace(view, ids=lambda n: n), numbers)
+        return replace(made, axes=view.axes)
+    if limit:
         raise node.error(
             f"{node.op} reads integers as numbers that an embedding looks up, or that count steps; "
             "not supported: give the numbers as an input of float32 of their own, too"
@@ -261,15 +275,20 @@ def one_hot(walk: Walk, node: OnnxNode) -> list[Value]:
     return [_embedded(walk, node, ids, np.eye(count) * (on - off) + off)]
 
 
-def _as_one_hot(node: OnnxNode, ids: View) -> Doubles | None:
-    """The table of ids that are compared with 0, 1, 2, ... along a last axis of their own."""
+def _compared(node: OnnxNode, ids: View) -> Doubles | None:
+    """The table of ids that are compared with 0, 1, 2, ... along a last axis of their own: which of
+    these each is, as a class, or which are below it, as a length.
+    """
     other = next((v for v in node.inputs if isinstance(v, np.ndarray)), None)
-    if other is None or other.size < 2 or not ids.axes or ids.axes[-1]:
+    if node.op not in COMPARED or other is None or not ids.axes or ids.axes[-1]:
         return None
-    counted = other.shape[-1] == other.size and np.array_equal(
-        other.reshape(-1), np.arange(other.size)
-    )
-    return np.eye(other.size) if counted and other.size <= MOST_CLASSES else None
+    numbers = np.arange(other.size)
+    counted = other.shape[-1:] == (other.size,) and np.array_equal(other.reshape(-1), numbers)
+    if not counted or not 2 <= other.size <= MOST_CLASSES:
+        return None
+    rows = np.arange(other.size + (node.op != "Equal"))[:, None]
+    pair = (numbers, rows) if isinstance(node.inputs[0], np.ndarray) else (rows, numbers)
+    return COMPARED[node.op](*pair).astype(np.float64)
 
 
 def _embedded(walk: Walk, node: OnnxNode, ids: View, table: Doubles) -> View:
@@ -343,7 +362,7 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
         return reduction.reduce(walk, replace(node, inputs=(mask, *node.inputs[1:])))
     if node.op == "OneHot" and node.inputs[0] is view:
         return one_hot(walk, node)
-    if node.op == "Equal" and (table := _as_one_hot(node, view)) is not None:
+    if (table := _compared(node, view)) is not None:
         return [walk.true(_embedded(walk, node, replace(view, axes=view.axes[:-1]), table))]
     if node.op in NUMBERWISE:
         return numberwise(walk, node)

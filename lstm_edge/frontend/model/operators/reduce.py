@@ -27,6 +27,7 @@ from lstm_edge.frontend.model.operators.pending import (
 )
 from lstm_edge.frontend.model.operators.steps import PICKED, in_time, side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
+from lstm_edge.ir.model import Layer, is_a
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import ALONE, REDUCED, one_number
 from lstm_edge.layers.inner import Inner, pooling
@@ -80,6 +81,7 @@ def over_axes(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: boo
     for k in axes[::-1]:
         if not view.axes[k]:
             continue
+        view = _as_one_vector(walk, view, k)
         role = _role(walk, view, k)
         if any(atom in walk.guessed for atom in walk.pieces(view.axes[k])):
             for other in range(len(view.axes)):
@@ -102,6 +104,14 @@ def over_axes(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: boo
     if keep:
         return view
     return replace(view, axes=tuple(a for k, a in enumerate(view.axes) if k not in axes))
+
+
+def _as_one_vector(walk: Walk, view: View, k: int) -> View:
+    """A view of which axis `k` counts layers or heads and nothing else does: these are features."""
+    if walk.role(view.axes[k]) != "layer" or grid_of(walk, view) != walk.pieces(view.axes[k]):
+        return view
+    axis = walk.new_axis("features", size_of(view.axes[k]), "feature")
+    return replace(view.with_axis(k, axis), grid=())
 
 
 def _role(walk: Walk, view: View, k: int) -> str:
@@ -168,11 +178,29 @@ def _over_features(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
         if view.tensor in walk.truths and kind in ("max", "min"):
             walk.truths.add(tensor)
         return View(tensor, view.with_axis(k, ()).axes)
+    squared = _squared(walk, view)
+    if squared is not None and grid_of(walk, view) == atoms:  # whose sum has more bits than they
+        require_features(walk, node, view, view.axes[k])
+        made = replace(
+            view.with_axis(k, ()), tensor=_reduced(walk, node, squared, "sum_square"), grid=()
+        )
+        return made if kind == "sum" else scaled(walk, node, made, np.full(1, 1.0 / size), None)
     weights = np.full((size, 1), 1.0 / size if kind == "mean" else 1.0)
     last = replace(view, axes=(*view.axes[:k], *view.axes[k + 1 :], view.axes[k]))
     reduced = contract(walk, node, last, weights, None)
     rest = reduced.axes[:-1]
     return replace(reduced, axes=(*rest[:k], (), *rest[k:]))
+
+
+def _squared(walk: Walk, view: View) -> str | None:
+    """The tensor of which a view shows the squares, None where it does not."""
+    made_by = walk.draft.producer(view.tensor)
+    if made_by is None or not is_a(made_by, Layer) or view.pending:
+        return None
+    y = made_by.op.cell.results.get("y")
+    inputs = y is not None and y.kind == "mul" and all(e.kind == "input" for e in y.args)
+    same = y is not None and len({e.name for e in y.args}) == 1
+    return made_by.inputs["x"] if inputs and same else None
 
 
 def _reduced(walk: Walk, node: OnnxNode, tensor: str, kind: str) -> str:
