@@ -196,6 +196,23 @@ def test_axes_that_nothing_told_at_first(case: str, tmp_path: Path) -> None:
     assert difference(path, loaded) < 1e-5
 
 
+def test_scores_of_steps_that_an_input_masks(tmp_path: Path) -> None:
+    """Of which nothing tells yet how many numbers it has at each step."""
+    nodes = [
+        *STEPS,
+        node("MatMul", "s scores", "e"),
+        node("Reshape", "e line", "e0"),
+        node("Less", "mask half", "left_out"),
+        node("Where", "left_out low e0", "kept"),
+        node("Softmax", "kept", "a", axis=1),
+        node("Unsqueeze", "a one", "a1"),
+        node("MatMul", "a1 s", "y"),
+    ]
+    more = CONSTANTS | {"half": np.float32(0.5), "low": np.float32(-9)}
+    path = saved(graph(nodes, {"x": (1, T, N), "mask": (1, T)}, ["y"], more), tmp_path)
+    assert difference(path, load(path)) < 1e-5
+
+
 QUERIES: dict[str, list[onnx.NodeProto]] = {
     "one head": [
         node("Transpose", "q", "qb", perm=[1, 0, 2]),

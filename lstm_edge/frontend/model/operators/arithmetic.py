@@ -73,7 +73,7 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
         return replace(x, tensor=made["y"])
     first, second = paired(walk, node, (left, right))
     name = {"Div": "divide"}.get(node.op, node.op.lower())
-    whole = fullest((first, second))
+    whole = fullest(walk, (first, second))
     follows = sequence_among(walk, (first, second)).tensor
     tensor = walk.draft.pair(
         name, pair(name), first.tensor, second.tensor, whole.tensor, node.label, follows
@@ -81,9 +81,9 @@ def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     return replace(whole, tensor=tensor)
 
 
-def fullest(views: Sequence[View]) -> View:
-    """The first of views that is as large as what is made of all of them."""
-    return max(views, key=lambda view: prod(view.shape))
+def fullest(walk: Walk, views: Sequence[View]) -> View:
+    """One of views that is as large as what is made of all of them, of which most is known."""
+    return max(views, key=lambda view: (prod(view.shape), walk.draft.size(view.tensor) or 0))
 
 
 def _divided(walk: Walk, node: OnnxNode, number: Doubles, along: Axis, view: View) -> View:

@@ -194,7 +194,7 @@ def combined(
     where others have several, and constants, each a number or one for each feature.
     """
     views = paired(walk, node, [v for v in operands if isinstance(v, View)])
-    whole = like = fullest(views)
+    whole = like = fullest(walk, views)
     constants: dict[str, Doubles] = {}
     for k, value in enumerate(operands):
         if isinstance(value, np.ndarray):
