@@ -65,12 +65,6 @@ def negative(walk: Walk, node: OnnxNode) -> list[Value]:
 
 def _of_two(walk: Walk, node: OnnxNode, left: View, right: View) -> View:
     """A residual sum, a difference or a gate's product: two tensors of the same shape."""
-    if node.op == "Mul" and left is right:  # of finer steps than a product of two
-        x = settled(walk, left)
-        made = walk.draft.layer(
-            "square", one_number("square", ALONE["square"]), x.tensor, None, {}, node.label
-        )
-        return replace(x, tensor=made["y"])
     first, second = paired(walk, node, (left, right))
     name = {"Div": "divide"}.get(node.op, node.op.lower())
     whole = fullest(walk, (first, second))

@@ -26,7 +26,7 @@ from lstm_edge.frontend.model.operators.pending import fit_steps, settled
 from lstm_edge.frontend.model.operators.reduce import over_axes
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.ir.model import Floats
-from lstm_edge.layers.functions import NORMS, normalized
+from lstm_edge.layers.functions import ALONE, NORMS, normalized, one_number
 from lstm_edge.layers.normalize import layer_normalization
 
 Doubles = npt.NDArray[np.float64]
@@ -113,7 +113,9 @@ def _together(
         return settled(walk, over_axes(walk, replace(node, op="ReduceMean"), x, over, keep=True))
 
     distance = run("Sub", apart, mean(apart))
-    variance = mean(run("Mul", distance, distance))
+    square = one_number("square", ALONE["square"])
+    squares = walk.draft.layer("square", square, distance.tensor, None, {}, node.label)["y"]
+    variance = mean(replace(distance, tensor=squares))
     deviation = deviation_of(walk, variance.tensor, epsilon, node.label)
     return replace(run("Div", distance, replace(variance, tensor=deviation)), axes=view.axes)
 

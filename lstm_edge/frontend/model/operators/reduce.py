@@ -199,7 +199,7 @@ def _squared(walk: Walk, view: View) -> str | None:
         return None
     y = made_by.op.cell.results.get("y")
     inputs = y is not None and y.kind == "mul" and all(e.kind == "input" for e in y.args)
-    same = y is not None and len({e.name for e in y.args}) == 1
+    same = y is not None and len({made_by.inputs.get(e.name) for e in y.args}) == 1
     return made_by.inputs["x"] if inputs and same else None
 
 
