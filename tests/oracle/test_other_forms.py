@@ -185,7 +185,8 @@ def of_length(index: str) -> onnx.ModelProto:
 def test_the_last_step_that_counts(tmp_path: Path) -> None:
     lengths = RNG.integers(1, T + 1, (SAMPLES, 1))
     data = {"x": floats(SAMPLES, 1, T, N), "length": lengths}
-    entire(of_length("k"), tmp_path, data=data)
+    network = entire(of_length("k"), tmp_path, data=data)
+    assert any("has to be 1 at least" in warning for warning in network.model.warnings)
 
 
 def test_the_last_step_that_counts_as_a_row(tmp_path: Path) -> None:

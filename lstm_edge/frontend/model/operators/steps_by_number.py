@@ -46,6 +46,10 @@ def step_before(walk: Walk, node: OnnxNode, view: View, axis: int, index: View) 
         )
     limit = ANY_LENGTH if longest is None else longest + 1
     walk.limits[index.tensor] = min(limit, walk.limits.get(index.tensor, limit))
+    walk.warnings.append(
+        f"{node.label} takes the step before {index.tensor!r}, which has to be 1 at least: of 0 "
+        "the C makes zeros, and the file takes another step"
+    )
     draft, more = walk.draft, {"length": index.tensor}
     held = [
         draft.layer("up_to", up_to(), part, None, {}, node.label, more=more)["y"]
