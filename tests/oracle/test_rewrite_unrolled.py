@@ -323,8 +323,8 @@ def assert_untouched(path: Path) -> None:
 
 
 def assert_rows(path: Path) -> Model:
-    """The float program computes each row of the batch, of which outputs have one vector each;
-    returns the model.
+    """The float program computes each row of the batch, of which outputs have one vector each, or
+    all rows at once; returns the model.
     """
     onnxruntime = pytest.importorskip("onnxruntime")
     loaded = load(path)
@@ -336,7 +336,10 @@ def assert_rows(path: Path) -> Model:
         value.name: rng.normal(size=value.shape).astype(np.float32)
         for value in session.get_inputs()
     }
-    rows = {name: np.moveaxis(array, 1, 0)[:, :, None] for name, array in feeds.items()}
+    if [*loaded.inputs[0].shape] == session.get_inputs()[0].shape:
+        rows = {name: array[None] for name, array in feeds.items()}
+    else:
+        rows = {name: np.moveaxis(array, 1, 0)[:, :, None] for name, array in feeds.items()}
     found = run_numpy(program, feed_of(program, rows, stream=False)).outputs
     for name, wanted in zip(names, session.run(names, feeds), strict=True):
         np.testing.assert_allclose(found[name].reshape(wanted.shape), wanted, atol=1e-5)
