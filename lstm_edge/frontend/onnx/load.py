@@ -141,11 +141,19 @@ def _solve(
     tried. `sizes` receives what was chosen.
     """
     learnt = Learnt(dict(known), known)
+    rows: list[tuple[str, int]] = []
+    wrong: ModelError | None = None
     while True:
         walk = Walk()
         learnt.tell(walk)
         try:
             model = visit(graph, walk, sizes, stand_ins)
+            if wrong is not None and any(
+                (port.name, k) in rows and axis == "time"
+                for port in model.inputs
+                for k, axis in enumerate(port.axes)
+            ):
+                raise wrong
             if learnt.turned:
                 _check_turned(model, walk)
                 model = replace(model, warnings=(*model.warnings, *learnt.how_turned()))
@@ -164,11 +172,12 @@ def _solve(
             failed, walk = learnt.failed(walk, error)
             if learnt.turn():
                 continue
-            wrong = isinstance(failed, HopNeeded | RateNeeded | RoleNeeded)
-            if wrong or not (
+            told = isinstance(failed, HopNeeded | RateNeeded | RoleNeeded)
+            if told or not (
                 _choose(walk, sizes, "batch", 1) or _choose(walk, sizes, "time", steps)
             ):
                 raise _without_stand_ins(walk, failed) from error
+            rows, wrong = _usual_rows(walk), _without_stand_ins(walk, failed)
             learnt.first = None
 
 
@@ -201,20 +210,26 @@ def _without_stand_ins(walk: Walk, error: ModelError) -> ModelError:
 
 
 def _choose(walk: Walk, sizes: Sizes, role: str, size: int | None) -> bool:
-    """Fix the open axes of a role; tells whether there were any. The first axis of an input, the
-    only open one beside two or more, is that of the batch where nothing tells.
-    """
-    ranks = Counter(atom.name.rpartition(" ")[0] for atom in walk.input_atoms)
-    opened = Counter(name for name, _ in walk.open_axes.values())
-    axes = []
-    for atom, (name, k) in walk.open_axes.items():
-        usual = "batch" if k == 0 and ranks[name] > 2 and opened[name] == 1 else ""
-        if walk.roles.get(atom, usual) == role:
-            axes.append((name, k))
+    """Fix the open axes of a role; tells whether there were any."""
+    axes = [place for atom, place in walk.open_axes.items() if walk.roles.get(atom) == role]
+    axes += _usual_rows(walk) if role == "batch" else []
     if size is None or not axes:
         return False
     sizes.update(dict.fromkeys(axes, size))
     return True
+
+
+def _usual_rows(walk: Walk) -> list[tuple[str, int]]:
+    """First axes of inputs of which nothing tells what they count, the only open ones beside two
+    or more: those of the batch, unless they turn out to be steps.
+    """
+    ranks = Counter(atom.name.rpartition(" ")[0] for atom in walk.input_atoms)
+    opened = Counter(name for name, _ in walk.open_axes.values())
+    return [
+        (name, k)
+        for atom, (name, k) in walk.open_axes.items()
+        if atom not in walk.roles and k == 0 and ranks[name] > 2 and opened[name] == 1
+    ]
 
 
 def _counts(model: Model) -> bool:
