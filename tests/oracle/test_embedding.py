@@ -30,6 +30,7 @@ from tests.oracle.embedding_graphs import (
     expected,
     feeds,
     network,
+    swapped,
     table,
 )
 from tests.oracle.graphs import lstm_weights, node, saved
@@ -52,6 +53,26 @@ def test_lookup_computes_what_onnxruntime_does(name: str, tmp_path: Path) -> Non
             np.testing.assert_allclose(found[0], expected_row, atol=1e-5)
             real = computed(lower_real(model), one)["logits"]
             np.testing.assert_allclose(real[0], expected_row, atol=1e-5)
+
+
+def test_ids_are_numbers_beside_their_rows(tmp_path: Path) -> None:
+    nodes = (
+        node("Gather", "E ids", "g"),
+        node("Cast", "ids", "f", to=TensorProto.FLOAT),
+        node("Unsqueeze", "f last", "u"),
+        node("Mul", "g u", "mul"),
+        swapped("mul"),
+    )
+    form = Form(nodes, constants={"last": np.array([-1])})
+    path = saved(network(form, LAST, LOGITS), tmp_path)
+    model = load(path)
+    inputs = feeds(form)
+    wanted = expected(path, inputs)["logits"]
+    np.testing.assert_allclose(computed(lower_real(model), inputs)["logits"], wanted, atol=1e-5)
+    program = quantized(model, {"ids": np.arange(4 * T).reshape(4, 1, T) % V})
+    assert_bit_exact(
+        program, load_target("host"), "gates", tmp_path / "c", stored_streams(program, 60)
+    )
 
 
 @pytest.mark.parametrize("name", FORMS)

@@ -64,32 +64,6 @@ def test_lookup_along_columns_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_arithmetic_with_ids_is_refused(tmp_path: Path) -> None:
-    nodes = (
-        node("Gather", "E ids", "g"),
-        node("Cast", "ids", "f", to=TensorProto.FLOAT),
-        node("Unsqueeze", "f last", "u"),
-        node("Mul", "g u", "mul"),
-        swapped("mul"),
-    )
-    assert re.search(
-        "Mul reads integers as numbers", refusal(tmp_path, *nodes, last=np.array([-1]))
-    )
-
-
-def test_ids_as_numbers_beside_their_embedding_are_refused(tmp_path: Path) -> None:
-    nodes = (
-        node("Gather", "E ids", "g"),
-        node("Cast", "ids", "f", to=TensorProto.FLOAT),
-        node("Unsqueeze", "f last", "u"),
-        node("Concat", "g u", "j", axis=-1),
-        swapped("j"),
-    )
-    assert re.search(
-        "Concat reads integers as numbers", refusal(tmp_path, *nodes, last=np.array([-1]))
-    )
-
-
 def test_ids_that_name_no_row_are_refused(tmp_path: Path) -> None:
     nodes = (node("Add", "ids hundred", "at"), node("Gather", "E at", "g"), swapped())
     assert "no number of a row" in refusal(tmp_path, *nodes, hundred=np.int64(100))
