@@ -23,10 +23,14 @@ def named(path: Path) -> str:
     return path.stem
 
 
+ENTIRE = ("identity", "memory-sections", "several-models", "state", "streaming", "update", "widths")
+"""Pages for `make entire`: of half a minute, or of commands and C that other pages have as well."""
+
+
 def every_page() -> list[pytest.ParameterSet]:
-    """Pages, the one that searches for half a minute for `make entire`."""
+    """The README and all pages."""
     return [
-        pytest.param(path, marks=[pytest.mark.all_cases] if path.stem == "widths" else [])
+        pytest.param(path, marks=[pytest.mark.all_cases] if path.stem in ENTIRE else [])
         for path in (ROOT / "README.md", *PAGES)
     ]
 

@@ -143,6 +143,7 @@ def test_what_is_slower_is_named_as_it_was_typed(tmp_path: Path) -> None:
     assert warning.startswith("--weights auto makes")
 
 
+@pytest.mark.all_cases
 def test_smaller_tiles_are_not_blamed_on_other_options(tmp_path: Path) -> None:
     """`--max-stack` costs instructions with Helium, with 8 bits as with 4."""
     model, calibration = Network("lstm", 20, 100).write(tmp_path)

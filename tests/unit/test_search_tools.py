@@ -139,6 +139,7 @@ def states(where: str) -> set[str]:
     return {trial.state.name for trial in found.trials}
 
 
+@pytest.mark.all_cases
 def test_several_processes_count_the_front_of_one(counted: Found, tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     other = str(tmp_path / "study")

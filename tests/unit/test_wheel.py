@@ -93,6 +93,7 @@ def test_the_wheel_compiles_and_verifies_the_example_from_another_folder(
     assert str(project_root) not in (tmp_path / "build" / "digits" / "manifest.json").read_text()
 
 
+@pytest.mark.all_cases
 def test_the_wheel_runs_on_an_emulated_board(
     python: Path, tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:
