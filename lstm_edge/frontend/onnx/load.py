@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -148,12 +148,7 @@ def _solve(
         learnt.tell(walk)
         try:
             model = visit(graph, walk, sizes, stand_ins)
-            if wrong is not None and any(
-                (port.name, k) in rows and axis == "time"
-                for port in model.inputs
-                for k, axis in enumerate(port.axes)
-            ):
-                raise wrong
+            _check_rows(model, rows, wrong)
             if learnt.turned:
                 _check_turned(model, walk)
                 model = replace(model, warnings=(*model.warnings, *learnt.how_turned()))
@@ -179,6 +174,13 @@ def _solve(
                 raise _without_stand_ins(walk, failed) from error
             rows, wrong = _usual_rows(walk), _without_stand_ins(walk, failed)
             learnt.first = None
+
+
+def _check_rows(model: Model, rows: Sequence[tuple[str, int]], wrong: ModelError | None) -> None:
+    """Raise `wrong` where axes that were taken for rows, of which one is compiled, are steps."""
+    steps = {(p.name, k) for p in model.inputs for k, axis in enumerate(p.axes) if axis == "time"}
+    if wrong is not None and not steps.isdisjoint(rows):
+        raise wrong
 
 
 def _check_turned(model: Model, walk: Walk) -> None:
