@@ -41,6 +41,7 @@ def shapes_of(
         output.type.tensor_type.ClearField("shape")
     if any(map(_splits_unlike, all_nodes(graph.node))):
         return {}, {}
+    _tell_sizes_of_states(graph)
     domains = [onnx.helper.make_opsetid("", opset), onnx.helper.make_opsetid(OWN_DOMAIN, 1)]
     model = onnx.helper.make_model(graph, opset_imports=domains)
     try:
@@ -53,6 +54,20 @@ def shapes_of(
     found = ((value.name, shape_of(value.type)) for value in values)
     kinds = {value.name: value.type.tensor_type.elem_type for value in values}
     return {name: shape for name, shape in found if shape is not None}, kinds
+
+
+def _tell_sizes_of_states(graph: GraphProto) -> None:
+    """Give recurrent nodes the hidden_size that their R has where they do not say it, which they
+    need not: onnx infers no size of their results then.
+    """
+    arrays = {t.name: t.dims for inner in _graphs(graph) for t in inner.initializer}
+    for node in all_nodes(graph.node):
+        if node.op_type not in ("LSTM", "GRU", "RNN") or len(node.input) < 3:
+            continue
+        known = any(a.name == "hidden_size" for a in node.attribute)
+        dims = arrays.get(node.input[2], ())
+        if not known and dims:
+            node.attribute.append(onnx.helper.make_attribute("hidden_size", dims[-1]))
 
 
 def _splits_unlike(node: NodeProto) -> bool:
