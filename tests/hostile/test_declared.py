@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
 from tests.oracle.graphs import graph, lstm_weights, node, saved
 
 
-def model(*behind: object, inputs: int = 1, **weights: np.ndarray) -> ModelProto:
+def model(*behind: NodeProto, inputs: int = 1, **weights: np.ndarray) -> ModelProto:
     """An LSTM, and nodes that make y of v."""
     nodes = [node("LSTM", "x W R B", "h", hidden_size=4), node("Squeeze", "h one", "v"), *behind]
     known = {**lstm_weights(3, 4), "one": np.array([1]), **weights}
-    ports = {"x": [8, 1, 3], **{f"x{k}": [1] for k in range(1, inputs)}}
-    return graph(nodes, ports, ["y"], known, opset=19)  # type: ignore[arg-type]
+    ports: dict[str, list[int]] = {f"x{k}": [1] for k in range(1, inputs)} | {"x": [8, 1, 3]}
+    return graph(nodes, ports, ["y"], known, opset=19)
 
 
 def named(found: ModelProto) -> bytes:
