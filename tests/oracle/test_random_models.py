@@ -7,9 +7,15 @@ Not drawn by hypothesis: it repeats itself where a network takes a hundred choic
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from random import Random
 
 import pytest
 
+from lstm_edge.errors import ModelError
+from lstm_edge.frontend import load
+from tests.oracle.graphs import saved
+from tests.oracle.random_graphs import random_net
 from tests.oracle.random_models import MOST_REFUSED, attempt
 
 pytest.importorskip("onnxruntime")
@@ -41,3 +47,13 @@ def test_networks_that_once_failed(seed: int, tool_or_skip: Callable[..., None])
     _, outcome, text, _ = attempt(seed, boards=False)
     assert outcome is not None, text
     assert not outcome.refused
+
+
+def test_vectors_of_a_size_that_nothing_tells_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those behind the layer without a hidden_size, as if its R were computed."""
+    monkeypatch.setattr("lstm_edge.frontend.graph.shapes._tell_sizes_of_states", lambda _: None)
+    net = random_net(Random(ONCE_FAILED[-1]))
+    with pytest.raises(ModelError, match=r"vectors of 8 numbers by weights of shape \[11, 5\]"):
+        load(saved(net.model(), tmp_path))

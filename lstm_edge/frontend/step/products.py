@@ -63,6 +63,11 @@ def _matmul(call: Call, a: Value | None, b: Value | None) -> Symbols:
         return _both(call, a, b)
     if isinstance(a, Symbols):
         weights = np.asarray(b, np.float64)
+        if weights.shape[max(0, weights.ndim - 2)] != a.shape[-1]:
+            raise call.refuse(
+                f"multiplies vectors of {a.shape[-1]} numbers by weights of shape "
+                f"{[*weights.shape]}; export with static sizes of features"
+            )
         rows = a.moved(lambda v: v.reshape(-1, v.shape[-1]))
         if weights.ndim == 2 and (len(rows.leaf) == 1 or apart(leaves, rows.leaf)):
             made = [
