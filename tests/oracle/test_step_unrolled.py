@@ -89,16 +89,18 @@ def test_what_is_reduced_over_the_steps(op: str, backward: bool, tmp_path: Path)
     assert layers_with_states(loaded) == 2  # the cell, and the reduction so far
 
 
-def test_steps_beside_those_of_the_input(tmp_path: Path) -> None:
-    """Channels first: the input is turned once for the loop, and once for what goes around it. Of
-    the first choice a part is known, as the first state is.
+@pytest.mark.parametrize("given", [True, False])
+def test_steps_beside_those_of_the_input(given: bool, tmp_path: Path) -> None:
+    """Channels first: the input, or what is computed of it, is turned once for the loop, and once
+    for what goes around it. Of the first choice a part is known, as the first state is.
     """
     net, wide = Net(), INPUTS + UNITS
     rng = np.random.default_rng(2)
     w = net.constant(rng.normal(size=(wide, UNITS)) * 0.4)
     v = net.constant(rng.normal(size=(wide, 2)))
     low, half = net.constant(0.1), net.constant(0.5)
-    turned = [net.add("Transpose", "x", perm=[2, 0, 1]) for _ in range(2)]
+    read = "x" if given else net.add("Relu", "x")
+    turned = [net.add("Transpose", read, perm=[2, 0, 1]) for _ in range(2)]
     state, states = net.constant(np.zeros((1, UNITS))), []
     for k in range(STEPS):
         both = net.add(

@@ -167,11 +167,11 @@ class Finder:
         return found, early
 
     def _beside(self, parts: Parts) -> bool:
-        """True for steps beside those of a sequence that the repetition does not read step by step:
-        the graph around joins them.
+        """True for steps beside those of a sequence that the repetition does not read step by step,
+        or of what the graph computes of it as a whole: the graph around joins them.
         """
-        kinds = [(self.leaves[i].kind, i) for v in parts.values for i in leaves_of(v)]
-        whole = [i for kind, i in kinds if kind == "input" and self.time[i] == -1]
+        known = [i for v in parts.values for i in leaves_of(v) if self.time[i] == -1]
+        whole = [i for i in known if self.leaves[i].kind != "const"]
         taken = [v.unit[np.isin(v.leaf, whole)].tolist() for v in parts.values]
         return any(units != taken[0] for units in taken)
 
