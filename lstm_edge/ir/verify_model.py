@@ -33,8 +33,14 @@ FLAT = ("time*feature", "feature*time")
 AXES = frozenset(("batch", "unit", "time", "feature", *FLAT, "layer"))
 
 
-def verify(model: Model) -> Model:
-    """The model, if it keeps these rules; else InternalError, which names the node or port.
+Seen = dict[int, tuple[Layer, dict[str, int], dict[str, Size]]]
+"""By the identity of a layer that was looked at: it, so that it stays the only one of its identity,
+the features that it read, its results."""
+
+
+def verify(model: Model, seen: Seen | None = None) -> Model:
+    """The model, if it keeps these rules; else InternalError, which names the node or port. seen:
+    layers of models before it, which need not be looked at again; those of this one are added.
 
     - Every tensor is an input, or is made by one node before others read it.
     - Sizes of vectors, weights and states fit the equations; parameters are there and finite.
@@ -43,7 +49,7 @@ def verify(model: Model) -> Model:
     - Ports and state ports name tensors and states that exist, with axes of their sizes.
     - Names of nodes, of inputs and of outputs differ.
     """
-    check = _Check(model)
+    check = _Check(model, {} if seen is None else seen)
     wrong = [name for name, tensor in model.tensors.items() if tensor.name != name]
     check.rule("tensors", not wrong, f"{wrong} are called otherwise")
     check.rule("model", model.steps is None or model.steps >= 1, f"has {model.steps} steps")
@@ -76,6 +82,7 @@ class _Check:
     """
 
     model: Model
+    seen: Seen
     lengths: dict[str, Length] = field(default_factory=dict)
     states: dict[tuple[str, str], Size] = field(default_factory=dict)
 
@@ -150,20 +157,26 @@ class _Check:
         self._begins(where, node)
         unknown = [name for name in node.outputs if name not in cell.results]
         self.rule(where, not unknown, f"has the outputs {unknown}, which its cell does not give")
+        features = {name: self.model.tensors[t].features for name, t in node.inputs.items()}
+        before = self.seen.get(id(layer))
+        if before is None or before[1] != features:
+            self.seen[id(layer)] = (layer, features, self._results(where, layer, features))
+        found = self.seen[id(layer)][2]
+        self.states |= {(node.name, name): found[name] for name in cell.states}
+        return found
+
+    def _results(self, where: str, layer: Layer, features: dict[str, int]) -> dict[str, Size]:
+        """Units of the results of a layer that reads vectors of these features."""
         self._parameters(where, layer)
         several = layer.window is not None and layer.window.kernel > 1
-        looks_back = sees_several(cell)
+        looks_back = sees_several(layer.cell)
         self.rule(where, looks_back or not several, "has a window of several vectors and reads one")
         has_window = layer.window is not None or not looks_back
         self.rule(where, has_window, "reads recent vectors and has no window")
-        features = {name: self.model.tensors[t].features for name, t in node.inputs.items()}
-        sizes = Sizes(layer, features)
         try:
-            found = sizes.results()
+            return Sizes(layer, features).results()
         except Misfit as error:
             raise InternalError(f"model {self.model.name}: {where} {error}") from None
-        self.states |= {(node.name, name): found[name] for name in cell.states}
-        return found
 
     def _begins(self, where: str, node: Node[Layer]) -> None:
         """States begin as vectors of their size, which the cell itself does not read."""

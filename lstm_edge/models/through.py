@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lstm_edge.ir.model import Model
-from lstm_edge.ir.verify_model import verify
+from lstm_edge.ir.verify_model import Seen, verify
 
 Pass = Callable[[Model], Model]
 
 
 def through(model: Model, *passes: Pass) -> Model:
     """The model after all passes. InternalError by the first that breaks it, see `verify`."""
-    verify(model)
+    seen: Seen = {}
+    verify(model, seen)
     for each in passes:
-        model = verify(each(model))
+        made = each(model)
+        model = model if made is model else verify(made, seen)
     return model

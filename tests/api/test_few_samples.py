@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 import lstm_edge
 from lstm_edge import Compiled
 from lstm_edge.api.network import Network
@@ -16,6 +18,7 @@ def compiled(weights: int) -> Compiled:
     )
 
 
+@pytest.mark.all_cases
 def test_an_error_that_only_new_samples_have_asks_for_more_of_them() -> None:
     good, bad = compiled(16), compiled(4)
     made = good.compilation

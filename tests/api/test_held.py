@@ -80,6 +80,7 @@ def typed(what: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("given", [{"activations": 8}, {"weights": "auto", "max_error": 15.0}])
 def test_a_remedy_beside_widths_that_are_chosen_or_free_is_what_it_says(
     given: dict[str, Any],
@@ -156,6 +157,7 @@ def test_the_same_data_widen_the_same(default: Compiled) -> None:
     assert compiled().files == default.files
 
 
+@pytest.mark.all_cases
 def test_auto_finds_what_the_default_finds_or_less(default: Compiled) -> None:
     made = compiled(weights="auto", max_error=36.0)
     assert decibels(made) >= 35.9

@@ -23,7 +23,10 @@ def named(path: Path) -> str:
     return path.stem
 
 
-ENTIRE = ("identity", "memory-sections", "several-models", "state", "streaming", "update", "widths")
+ENTIRE = (
+    *("identity", "memory-sections", "raw-adc", "several-models", "state", "streaming", "update"),
+    *("walkthrough-firmware", "widths"),
+)
 """Pages for `make entire`: of half a minute, or of commands and C that other pages have as well."""
 
 

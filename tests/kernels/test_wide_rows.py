@@ -19,6 +19,7 @@ from tests.support.exactness import sanitized
 HOST, M55 = load_target("host"), load_target("cortex-m55")
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_rows_and_copies_on_this_computer(
     compiler: str, tmp_path: Path, tool_or_skip: Callable[..., None]

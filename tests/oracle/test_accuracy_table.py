@@ -48,6 +48,7 @@ def test_automatic_widths_save_a_third_and_keep_the_score(automatic: Automatic) 
     assert row in TABLE.read_text()
 
 
+@pytest.mark.all_cases
 def test_every_scheme_is_measured_and_in_the_table(
     measured: Measured, automatic: Automatic
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_sample_that_calibration_saw_is_not_measured(digits: Trained, tmp_path
         measure(replace(digits, test={"rows": rows}), tmp_path)
 
 
+@pytest.mark.all_cases
 def test_arrays_of_another_model_are_refused(digits: Trained, tmp_path: Path) -> None:
     wrong = {"logits": np.full((360, 10), 3.0, np.float32)}
     with pytest.raises(ValueError, match=r"output logits is .* off in float32"):

@@ -156,6 +156,7 @@ def ten_thousand() -> tuple[Program, dict[str, np.ndarray], dict[str, np.ndarray
     return program, inputs, every(run_numpy(program, Feed(inputs)))
 
 
+@pytest.mark.all_cases
 @every_board
 def test_ten_thousand_steps_without_a_reset(
     target: Target,

@@ -47,6 +47,7 @@ def compiled(study: str) -> Compiled:
     return lstm_edge.compile(network, target=TARGET, calibration=data, from_study=study)
 
 
+@pytest.mark.all_cases
 def test_a_model_from_a_study_keeps_its_front(study: str, tmp_path: Path) -> None:
     known = read_study(study)
     made = lstm_edge.open(compiled(study).save(tmp_path / "digits"))

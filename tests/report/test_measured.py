@@ -52,6 +52,7 @@ def test_with_all_tools_bits_are_compared_and_instructions_counted(
     assert "No energy" not in page(found)
 
 
+@pytest.mark.all_cases
 def test_one_of_several_cores_can_be_told_the_energy_of(
     target_or_skip: Callable[..., None], tmp_path: Path
 ) -> None:

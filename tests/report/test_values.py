@@ -231,6 +231,7 @@ def test_numbers_are_short() -> None:
     assert [tick_text(x) for x in (-0.0005, 0.00025, -0.0125)] == ["-5e-4", "2.5e-4", "-0.0125"]
 
 
+@pytest.mark.all_cases
 @given(st.text(max_size=60), st.floats(20.0, 200.0))
 def test_a_text_is_cut_to_its_box(text: str, width: float) -> None:
     cut = fitted(text, width, 12.0, bold=True)

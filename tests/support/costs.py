@@ -2,7 +2,8 @@
 
 As a plugin, `-p tests.support.costs`, it writes a line for each case into `build/costs`; as a
 program it makes `tests/costs.txt` of them: tests whose cases take COSTLY seconds and more in the
-mean. `make costs` does both. The figures are those of one machine: a rough order is all they tell.
+mean, or TOGETHER and more all of them. `make costs` does both. The figures are those of one
+machine: a rough order is all they tell.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ FILE = ROOT / "tests" / "costs.txt"
 FOLDER = ROOT / "build" / "costs"
 COSTLY = 0.25
 """Seconds of a case from which on not all are run each time."""
+TOGETHER = 8.0
+"""Seconds of all cases of a test from which on not all are run each time."""
 
 
 def test_of(nodeid: str) -> str:
@@ -29,7 +32,7 @@ def test_of(nodeid: str) -> str:
 
 @cache
 def costs() -> dict[str, float]:
-    """Test -> seconds of one of its cases, of those that are costly."""
+    """Test -> seconds of one of its cases, of those that are costly or many."""
     lines = (line.split() for line in FILE.read_text(encoding="utf-8").splitlines())
     return {name: float(seconds) for seconds, name in lines}
 
@@ -54,8 +57,11 @@ def main() -> None:
         for line in path.read_text(encoding="utf-8").splitlines():
             seconds, _, nodeid = line.partition(" ")
             found[test_of(nodeid)].append(float(seconds))
-    means = {name: sum(each) / len(each) for name, each in sorted(found.items())}
-    lines = [f"{mean:.2f} {name}\n" for name, mean in means.items() if mean >= COSTLY]
+    lines = [
+        f"{sum(each) / len(each):.3f} {name}\n"
+        for name, each in sorted(found.items())
+        if sum(each) >= min(TOGETHER, COSTLY * len(each))
+    ]
     FILE.write_text("".join(lines), encoding="utf-8")
 
 

@@ -1,8 +1,9 @@
 """Which of many like tests `make test` leaves to `make entire`, which has `--all-cases`.
 
 A test whose cases take long, as `tests/costs.txt` says, runs as many of them as take SECONDS
-together, and one at least; all, where it is marked: cores whose kernels have nothing in common,
-pages. Some boards get a part of the cases: `tests.support.boards`.
+together, and one at least; one with many cases as many as take TOGETHER; all, where it is marked:
+cores whose kernels have nothing in common, pages. Some boards get a part of the cases:
+`tests.support.boards`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import pytest
 
 from lstm_edge.targets import Target
 from tests.support.boards import EACH
-from tests.support.costs import costs, test_of
+from tests.support.costs import COSTLY, TOGETHER, costs, test_of
 
-SECONDS = 1.0
+SECONDS = 0.5
 """Of the processor, for all cases of a test together."""
 
 
@@ -53,5 +54,6 @@ def _costly(items: Iterable[pytest.Item], left: set[int]) -> list[pytest.Item]:
         cases = found.get(name, [])
         if not any(item.get_closest_marker("each_case") for item in cases):
             ordered = sorted(cases, key=lambda item: crc32(item.nodeid.encode()))
-            others += ordered[max(1, round(SECONDS / seconds)) :]
+            most = SECONDS if seconds >= COSTLY else TOGETHER
+            others += ordered[max(1, round(most / seconds)) :]
     return others

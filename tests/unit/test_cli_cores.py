@@ -84,6 +84,7 @@ def test_run_takes_one_core(every: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "z.npz").exists()
 
 
+@pytest.mark.all_cases
 def test_profile_counts_all_or_one(every: Path) -> None:
     found = json.loads(done("profile", every, "--json").stdout)
     assert [each["target"] for each in found["cores"]] == CORES[:-1]
@@ -121,6 +122,7 @@ def test_a_budget_holds_for_each_core(
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize(
     "options",
     [

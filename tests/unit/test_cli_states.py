@@ -58,6 +58,7 @@ def run(bundle: Path, arrays: Mapping[str, Array], where: str, *options: str) ->
     return load(output)
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("given", [True, False], ids=["init", "zero"])
 @pytest.mark.parametrize("name", CASES)
 def test_a_stream_goes_on_as_onnxruntime_does_when_its_states_are_fed_back(

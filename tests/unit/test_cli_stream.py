@@ -165,6 +165,7 @@ def test_streams_that_are_none_are_refused(one_step: Path, digits: Path, tmp_pat
     assert verified(one_step, "--stream") == verified(one_step)
 
 
+@pytest.mark.all_cases
 def test_a_first_state_is_that_of_each_stream(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     path = saved(single("LSTM").model, tmp_path)

@@ -108,6 +108,7 @@ def test_data_that_tell_little_are_named(array: object, says: str, tmp_path: Pat
     assert says in done("compile", MODEL, *words).stderr
 
 
+@pytest.mark.all_cases
 def test_what_is_held_back_and_unlike_the_rest_is_named(tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(100, 1, 3))
     x[80:] *= 0.1

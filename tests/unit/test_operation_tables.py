@@ -138,6 +138,7 @@ def test_a_program_with_an_operation_of_no_record_is_refused() -> None:
         verify(changed)
 
 
+@pytest.mark.all_cases
 def test_programs_use_every_operation() -> None:
     """So that the tests over random programs reach each of them."""
     integer: set[str] = set()

@@ -203,6 +203,7 @@ def test_a_trial_is_given_up_only_when_its_count_stands_still() -> None:
     assert watch.is_stale(0, {**attrs, "beat": 1})
 
 
+@pytest.mark.all_cases
 def test_a_line_that_was_cut_off_is_mended(alone: Found, tmp_path: Path) -> None:
     study = tmp_path / "study"
     search_study(task(), str(study), trials=4)
@@ -256,6 +257,7 @@ def test_the_table_is_80_columns_wide_and_names_what_is_compiled(alone: Found) -
     assert int(line.split()[1]) == listed["chosen"]
 
 
+@pytest.mark.all_cases
 def test_a_point_of_a_study_is_picked_for_its_own_model_and_data(tmp_path: Path) -> None:
     study = str(tmp_path / "study")
     found = search_study(task(), study)
@@ -359,6 +361,7 @@ def test_a_search_over_schemes_has_float_as_its_most_exact_point(tmp_path: Path)
     assert best.point.scheme == "float32"
 
 
+@pytest.mark.all_cases
 def test_models_are_compared_by_what_they_miss_of_the_labels(tmp_path: Path) -> None:
     """Labels that the network gives in float are all met; others are missed."""
     ((_, model),), calibration = task().models, task().calibration

@@ -30,6 +30,7 @@ def wide(text: str) -> list[str]:
     return [line for line in text.splitlines() if len(line) > 80]
 
 
+@pytest.mark.all_cases
 def test_what_compile_prints_fits(tmp_path: Path) -> None:
     words = ("--weights", "auto", "--activations", "auto", "--package", "all")
     text = done(
