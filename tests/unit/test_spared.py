@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 
 from tests.support import spared
+from tests.support.costs import COSTLY, TOGETHER
 from tests.support.spared import SECONDS
 
 
@@ -34,11 +35,17 @@ def cases_of(test: str, *marks: str) -> list[Case]:
 
 def test_cases_run_until_their_time_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
     cases = cases_of("test_slow") + cases_of("test_quick")
-    for run in (1, 3, 9):
+    for run in (1, 2):
         out = left_out(cases, monkeypatch, SECONDS / run)
         assert len(out) == 9 - run
         assert all("test_slow" in name for name in out)
         assert out == left_out(cases[::-1], monkeypatch, SECONDS / run)
+
+
+def test_many_cases_run_until_their_time_is_used_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = 0.9 * COSTLY
+    cases = [Case(f"f.py::test_slow[{number}]") for number in range(100)]
+    assert 100 - len(left_out(cases, monkeypatch, seconds)) == round(TOGETHER / seconds)
 
 
 def test_one_case_runs_however_long_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
