@@ -107,3 +107,16 @@ def test_rows_of_a_batch_that_start_differently_are_told(tmp_path: Path) -> None
     path = saved(model(net, {"x": [2, STEPS, INPUTS]}, [stacked(net, results, 1)]), tmp_path)
     with pytest.raises(ModelError, match=r"something else for each row of a batch.*batch of 1"):
         load(path)
+
+
+@pytest.mark.parametrize("shape", [["n", STEPS, "f"], [1, STEPS, "f"], ["f", STEPS, "f"]])
+def test_features_of_any_size_are_not_taken_for_one(shape: list[str | int], tmp_path: Path) -> None:
+    """An average goes with vectors of any size: nothing in the file says how many features."""
+    net = Net()
+    states = [net.constant(np.zeros((1, 1)))]
+    for x in steps_of(net, "gather1", STEPS):
+        kept = net.add("Mul", states[-1], net.constant(0.7))
+        states.append(net.add("Tanh", net.add("Add", kept, net.add("Mul", x, net.constant(0.3)))))
+    path = saved(model(net, {"x": shape}, [states[-1]]), tmp_path)
+    with pytest.raises(ModelError, match=r"counts features, of any size; export it with a fixed"):
+        load(path)

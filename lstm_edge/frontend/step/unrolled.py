@@ -41,7 +41,7 @@ def unrolled(sketch: Graph) -> None:
     tried: set[Cut] = set()
     while True:
         scope = sketch.snapshot()
-        cuts = [cut for cut in cuts_of(scope) if cut not in tried]
+        cuts = [cut for cut in cuts_of(scope) if cut not in tried and _is_sized(scope, cut)]
         if not cuts:
             return
         group = _first(scope, cuts)
@@ -52,6 +52,15 @@ def unrolled(sketch: Graph) -> None:
         if _replaced(scope, sketch, group) or (before and _replaced(scope, sketch, both)):
             tried.clear()
             sketch.prune()
+
+
+def _is_sized(scope: Graph, cut: Cut) -> bool:
+    """Whether all sizes of a step are known but that of the batch, which is not the last axis where
+    another one may be the batch.
+    """
+    left = left_of(scope, cut)
+    opened = sum(not isinstance(size, int) for size in left)
+    return opened == 0 or (opened == 1 and (isinstance(left[-1], int) or 1 not in left))
 
 
 def _first(scope: Graph, cuts: Sequence[Cut]) -> list[Cut]:
