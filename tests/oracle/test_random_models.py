@@ -52,8 +52,13 @@ def test_networks_that_once_failed(seed: int, tool_or_skip: Callable[..., None])
 def test_vectors_of_a_size_that_nothing_tells_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those behind the layer without a hidden_size, as if its R were computed."""
+    """Those behind the layer without a hidden_size, as if its R were computed: their steps are not
+    read, and if they were, their products would be refused.
+    """
     monkeypatch.setattr("lstm_edge.frontend.graph.shapes._tell_sizes_of_states", lambda _: None)
-    net = random_net(Random(ONCE_FAILED[-1]))
+    path = saved(random_net(Random(ONCE_FAILED[-1])).model(), tmp_path)
+    with pytest.raises(ModelError):
+        load(path)
+    monkeypatch.setattr("lstm_edge.frontend.step.unrolled._is_sized", lambda *_: True)
     with pytest.raises(ModelError, match=r"vectors of 8 numbers by weights of shape \[11, 5\]"):
-        load(saved(net.model(), tmp_path))
+        load(path)
