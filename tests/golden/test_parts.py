@@ -1,5 +1,6 @@
-"""What each part of lowering makes of operands of all kinds, as they are in the repository: how
-many cases it refuses, and a checksum of all operations, formats, constants and messages.
+"""What each part of lowering and packing makes of operands of all kinds, as it is in the
+repository: how many cases it refuses, and a checksum of all operations, formats, constants and
+messages.
 
 Whole networks have few of the widths and scales that a part takes, and whether its numbers are
 right is for other tests to say: this one says which part a change of the compiler moves.
@@ -19,10 +20,13 @@ from typing import Any
 import numpy as np
 
 from lstm_edge.errors import LstmEdgeError
+from tests.golden.choices_drawn import CHOICES
 from tests.golden.drawn import Draw
+from tests.golden.packing_drawn import PACKING
 from tests.golden.parts import PARTS
 
 PATH = Path(__file__).resolve().parent / "parts.txt"
+ALL = {**PARTS, **CHOICES, **PACKING}
 CASES = 32
 TABLE = 99
 """Constants of so many numbers are tables, which are the same for all."""
@@ -44,7 +48,7 @@ def case(part: str, seed: int) -> Iterator[str]:
     """What is made of one draw, line by line."""
     draw = Draw([seed, zlib.crc32(part.encode())])
     try:
-        yield text(PARTS[part](draw))
+        yield text(ALL[part](draw))
     except LstmEdgeError as error:
         yield f"{type(error).__name__}: {error}"
     draw.b.close_block("layer", 0)
@@ -62,7 +66,7 @@ def described(part: str) -> str:
 
 
 def test_parts_of_lowering_make_the_golden_ones(update_golden: bool) -> None:
-    lines = [described(part) for part in PARTS]
+    lines = [described(part) for part in ALL]
     if update_golden:
         PATH.write_text("\n".join(lines) + "\n")
     assert lines == PATH.read_text().splitlines(), "see --update-golden"

@@ -138,6 +138,7 @@ GROUPS: Mapping[str, Group] = {
         ),
         (
             "golden/test_read.py",
+            "golden/test_drawn_layers.py",
             "golden/test_programs.py",
             "oracle/test_between_sweeps.py",
             "oracle/test_cells.py",

@@ -128,6 +128,9 @@ def test_directions_of_two_kinds_are_refused(tmp_path: Path) -> None:
     half = {k: a[: len(a) // 3] if k.endswith("_reverse") else a for k, a in arrays.items()}
     with pytest.raises(ModelError, match="no forward direction of the same kind and size"):
         load(saved(tmp_path, **half), steps=7)
+    wide = {k: np.c_[a, a] if k == "weight_ih_l0_reverse" else a for k, a in arrays.items()}
+    with pytest.raises(ModelError, match="no forward direction of the same kind and size"):
+        load(saved(tmp_path, **wide), steps=7)
 
 
 def test_layers_have_names_that_tell_kind_and_direction(tmp_path: Path) -> None:

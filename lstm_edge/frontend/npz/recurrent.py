@@ -61,7 +61,8 @@ def recurrent_layer(
     Returns its result y, the final hidden states by direction, and the features of y.
     """
     kinds = [kind_of(part) for part in directions]
-    if len(set(kinds)) > 1 or directions[0].reverse:
+    read = {part.arrays["weight_ih"].shape[1] for part in directions}
+    if len(set(kinds)) > 1 or len(read) > 1 or directions[0].reverse:
         raise ModelError(
             directions[-1].label, "has no forward direction of the same kind and size beside it"
         )

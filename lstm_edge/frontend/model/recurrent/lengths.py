@@ -111,7 +111,8 @@ def _from_input(walk: Walk, node: OnnxNode, x: Sequence, view: View) -> str:
             "for each row of the batch, no sum of a mask over its steps and no constant; make it "
             "an input"
         )
-    walk.assign(node, view.axes[0], "batch")
+    (rows,) = view.axes
+    walk.assign(node, rows, "batch")
     longest = None if any(a.open for a in x.time) else size_of(x.time)
     tried = np.arange(1024 if longest is None else longest + 1, dtype=np.int64)
     if not np.array_equal(view.ids(tried), tried):
