@@ -98,7 +98,7 @@ def of_models(d: Draw) -> object:
     reach, scale = np.abs(d.real(-9, 9, 2)).tolist()
     running = Formats(options, True, ranges, {}, {}, {}, {}, steps, d.whole(0, 2))
     bound = d.one(1.0, np.inf, float(np.abs(d.real(-3, 4))))
-    read = made.activation(name, bound, d.one("", *own), d.one(True, False))
+    read = made.activation(name, bound, "x"), made.activation(name, bound, "y", d.one(True, False))
     sums = [running.running(reach, scale, grows) for grows in (True, False)]
     return [sorted(each.items()) for each in chosen], made.steps, made.padding, more, read, sums
 

@@ -7,6 +7,7 @@ Only what is asked of a program or a phase is there: whole ones have few of thes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -34,23 +35,21 @@ def _phase(name: str, **more: Any) -> Phase:
 
 def placed(d: Draw) -> object:
     """Operands of some phases, some of them states, before or after the step."""
-    names = ("lstm.h", "lstm.c", "x", "y", "gru.h", "lstm_y")
+    names = ("lstm.h", "lstm.c", "x", "y", "gru.h", "lstm_y", "lstm.0_x")
     values = {name: SimpleNamespace(length=d.whole(1, 6)) for name in (*names, "h2", "c2", "g2")}
     nexts = {"lstm.h": "h2", "lstm.c": "c2", "gru.h": "g2"}
     states = [State(name, new, np.zeros(1), along=d.one(1, 1, 1, 2)) for name, new in nexts.items()]
-    program = cast(
-        Program, SimpleNamespace(states=states, values=values, streams=d.one(True, False))
-    )
+    facts = SimpleNamespace(states=states, values=values, streams=d.one(True, False))
+    program = cast(Program, facts)
     phases = tuple(_phase(f"lstm.{k}", sweep=d.whole(0, 1)) for k in range(2))
     phases += (_phase("behind", sweep=BEHIND[0], clock=BEHIND[1], before=BEHIND[2]),)
     double = frozenset(name for name in nexts if d.one(True, False))
     plan = Schedule(phases, (), double)
-    made = {
-        name: d.one(*phases).when for name in (*nexts.values(), "y") if d.one(True, True, False)
-    }
+    some = [name for name in (*nexts.values(), "y") if d.one(True, True, False)]
+    made = {name: d.one(*phases).when for name in some}
     arrays, align, found = Arrays(program, plan, made), d.one(1, 2, 4), []
-    for _ in range(4):
-        operands = tuple(d.one(*values) for _ in range(d.one(1, 2, 2, 3)))
+    wanted = [tuple(d.one(*values) for _ in range(d.one(1, 1, 2, 3))) for _ in range(3)]
+    for operands in (*wanted, *wanted):
         if any({name, new} <= {*operands} for name, new in nexts.items() if name not in double):
             continue  # a schedule has two buffers of such a state
         phase = d.one(*phases)
@@ -59,9 +58,7 @@ def placed(d: Draw) -> object:
         found.append((operands, runs))
     takes = arrays.takes()
     read = tuple({entry.value for _, _, entry in takes})
-    whole = tuple(
-        _phase(p.name, sweep=p.sweep, clock=p.clock, before=p.before, whole=read) for p in phases
-    )
+    whole = tuple(replace(phase, whole=read) for phase in phases)
     order = [p.name for p in with_takes(Schedule(whole, (), double), takes).phases]
     sizes = [(a.length, a.has_state) for a in arrays.found.values()]
     return found, [*arrays.found.values()], takes, order, sizes

@@ -8,7 +8,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from lstm_edge.formats import Format, fits, fraction_bits, saturated, signed_bits, smallest_storage
+from lstm_edge.formats import (
+    Format,
+    fits,
+    fixed,
+    fraction_bits,
+    saturated,
+    signed_bits,
+    smallest_storage,
+)
 from lstm_edge.operations import curves_float
 from lstm_edge.passes.calibrate import Ranges, key_at
 from lstm_edge.passes.fixed import arithmetic, over_time, rescale, shifts
@@ -236,7 +244,16 @@ def of_formats(d: Draw) -> object:
     several = other.take([1, 0, 0]), other.finer(3), fmt.finer(-2), other.is_uniform
     real = d.real(-8, 8, 3, 2)
     stored = other.stored(real), other.real(d.rng.integers(-100, 100, (3, 2)))
-    return facts, several, stored, signed_bits(*ends), smallest_storage(*ends), fits(fmt, other)
+    near = [fixed(k, -9, 9, "int32").describe() for k in range(-3, 6)]
+    return (
+        facts,
+        near,
+        several,
+        stored,
+        signed_bits(*ends),
+        smallest_storage(*ends),
+        fits(fmt, other),
+    )
 
 
 def chosen(d: Draw) -> object:
@@ -263,6 +280,7 @@ PARTS: Mapping[str, Callable[[Draw], object]] = {
     "shift_right": lambda d: shifts.shift_right(
         d.b, d.value(d.format()), d.whole(0, 12), "y", d.one(True, False)
     ),
+    "fraction_of": lambda d: shifts.fraction_of(d.value(d.format())),
     "with_fraction": lambda d: shifts.with_fraction(d.b, d.operand(), d.whole(4, 24), "y"),
     "narrow": lambda d: shifts.narrow(d.b, d.operand(), "y"),
     "saturate": lambda d: shifts.saturate(d.b, d.value(d.format()), d.whole(2, 32), "y"),

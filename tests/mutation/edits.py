@@ -220,19 +220,28 @@ class _Finder:
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """What of a node is looked into."""
+    """What of a node is looked into; not the -1 of a shape, for which any number below 0 will do."""
     for name, field in ast.iter_fields(node):
         if name in _UNSEEN or isinstance(node, ast.Raise):
             continue
         for child in field if isinstance(field, list) else [field]:
             is_silent = isinstance(child, ast.keyword) and child.arg in ("strict", "init", "repr")
-            if isinstance(child, ast.AST) and not is_silent and not _is_text(child):
+            if not isinstance(child, ast.AST) or is_silent or _is_text(child):
+                continue
+            if isinstance(child, ast.Tuple) and _asks_for_one(node):
+                yield from child.elts
+            elif not (isinstance(child, ast.UnaryOp) and _called(node) == "reshape"):
                 yield child
 
 
-def _called(node: ast.Call) -> str:
-    """The last name of what is called."""
-    name = node.func
+def _asks_for_one(node: ast.AST) -> bool:
+    """Whether the order of a tuple does not matter: something may be one of its members."""
+    return isinstance(node, ast.Compare) and isinstance(node.ops[-1], ast.In | ast.NotIn)
+
+
+def _called(node: ast.AST) -> str:
+    """The last name of what is called; "" where nothing is."""
+    name = node.func if isinstance(node, ast.Call) else None
     return name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", "")
 
 
