@@ -220,7 +220,7 @@ class _Finder:
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """What of a node is looked into; not the -1 of a shape, for which any number below 0 will do."""
+    """What of a node is looked into; not -1 of a shape, for which any number below 0 will do."""
     for name, field in ast.iter_fields(node):
         if name in _UNSEEN or isinstance(node, ast.Raise):
             continue
