@@ -120,9 +120,9 @@ entire: $(PACKAGES) $(PACKAGE_TOOLS)/.packages ## every case of every test, of w
 
 .PHONY: costs
 costs: export OMP_NUM_THREADS := 1
-costs: $(PACKAGES) $(PACKAGE_TOOLS)/.packages ## write tests/costs.txt anew: what cases of tests take
+costs: $(PACKAGES) $(PACKAGE_TOOLS)/.packages ## write tests/costs.txt anew, of all cases: an hour
 	rm -rf build/costs
-	$(PYTEST) -p tests.support.costs -n 2 --dist worksteal -m "not long and not docs" tests
+	$(PYTEST) -p tests.support.costs --all-cases -n 2 --dist worksteal -m "not long and not docs" tests
 	$(PYTHON) -m tests.support.costs
 
 .PHONY: long
