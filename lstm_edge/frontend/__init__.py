@@ -103,8 +103,11 @@ def _baked_states(model: Model) -> list[str]:
         (node.label, ", ".join(states))
         for node in model.layers
         if node.op.reverse is not None
-        if (states := [s for s in node.op.initial if not _comes_round(node.op.cell, s)])
-        if any(np.any(node.op.initial[name]) for name in states)
+        if (states := [s for s in node.op.cell.states if s in node.op.initial])
+        if any(
+            np.any(node.op.initial[name]) and not _comes_round(node.op.cell, name)
+            for name in states
+        )
     ]
     return [
         f"{label}: its state {states} starts from numbers in the file that are not 0, and a call "
