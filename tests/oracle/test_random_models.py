@@ -22,9 +22,9 @@ pytest.importorskip("onnxruntime")
 
 EACH = 10
 ONCE_FAILED = (37, 57454, 53372)
-"""Seeds: a layer of which the axes were guessed, and that has initial states; a padded pooling of one
-step, which was looked at as if it had a state; steps written out behind a layer that does not say its
-hidden_size, which were read as if it had one unit.
+"""Seeds: a layer of which the axes were guessed, and that has initial states; a padded pooling of
+one step, which was looked at as if it had a state; steps written out behind a layer that does not
+say its hidden_size, which were read as if it had one unit.
 """
 
 
