@@ -84,6 +84,7 @@ def _windows(layer: Node[Layer], x: Doubles) -> Doubles:
     before = [np.broadcast_to(pad, x.shape[1:])] * layer.op.window.left
     behind = [np.broadcast_to(pad, x.shape[1:])] * layer.op.window.right
     line = np.stack([*before, *x, *behind])
+    line = line[max(0, -layer.op.window.left) : len(line) - max(0, -layer.op.window.right)]
     starts = range(0, len(line) - kernel + 1, stride)
     return np.stack([line[start : start + kernel] for start in starts])
 

@@ -22,6 +22,7 @@ from lstm_edge.frontend.step.counted import Array, Counted, by_of, lasting, peri
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.read import read_node
 from lstm_edge.frontend.step.symbols import Symbols
+from lstm_edge.frontend.step.whole import Kind, kind_after
 
 _ARITHMETIC = "Add Sub Mul Div Mod Min Max Neg And Or Not Less LessOrEqual Greater GreaterOrEqual"
 _OF_ONE = "Abs Cast Ceil Cos Floor Identity Round Sin"
@@ -51,7 +52,8 @@ class Body:
     """Nodes that are read in the order in which results are asked for.
 
     values: what is known, by name, which grows; outer: what a name outside means. data: names of
-    what is not known, also while numbers stand for it.
+    what is not known, also while numbers stand for it. kinds: the types of those that are integers
+    in the file, of what is outside, too.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class Body:
         step_of: StepOf,
         leaves: Leaves,
         now: Now,
+        kinds: dict[str, Kind],
     ) -> None:
         self.leaves, self.outer, self.step_of, self.now = leaves, outer, step_of, now
+        self.kinds = kinds
         self.makers = {name: node for node in graph.node for name in node.output if name}
         self.values: dict[str, Value] = {t.name: tensor_value(t) for t in graph.initializer}
         self.data: set[str] = set()
@@ -70,6 +74,13 @@ class Body:
     def is_data(self, name: str) -> bool:
         """True for what differs from sequence to sequence."""
         return name in self.data or isinstance(self.values.get(name), Symbols | View | tuple)
+
+    def kind(self, name: str) -> Kind:
+        """The type of what is known by its numbers, or integers in the file."""
+        value = self.values.get(name)
+        numbers = value.numbers if isinstance(value, Counted) else value
+        known = numbers.dtype if isinstance(numbers, np.ndarray) else None
+        return self.kinds.get(name, known)
 
     def maker(self, name: str) -> NodeProto | None:
         """The node that makes a tensor, behind those that change nothing."""
@@ -116,6 +127,9 @@ class Body:
                 args = [self.values[i] if i else None for i in node.input]
                 if node.op_type not in SHAPE_ONLY and any(map(self.is_data, node.input)):
                     self.data.update(node.output)
+                    operand = node.input[1 if node.op_type == "Where" else 0]
+                    kind = kind_after(node, self.kind(operand))
+                    self.kinds.update(dict.fromkeys(node.output, kind))
                 results = self._results(node, args)
                 self.values.update((o, r) for o, r in zip(node.output, results, strict=False) if o)
         return self.values[name]
@@ -146,10 +160,12 @@ class Body:
             ways = ways[:1] if condition.all() else ways[1:]
         found: list[list[Value]] = []
         for way in ways:
-            branch = Body(given[way], self.value, self.step_of, self.leaves, self.now)
+            kinds = {**self.kinds}
+            branch = Body(given[way], self.value, self.step_of, self.leaves, self.now, kinds)
             branch.data = self.data
             found.append([branch.value(output.name) for output in given[way].output])
-            of = zip(node.output, given[way].output, strict=True)
+            of = [*zip(node.output, given[way].output, strict=True)]
+            self.kinds.update((name, branch.kind(output.name)) for name, output in of)
             self.data |= {f"{name}.{way}" for name, output in of if branch.is_data(output.name)}
         if len(ways) == 1:
             return found[0]

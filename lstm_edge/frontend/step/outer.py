@@ -16,6 +16,7 @@ from lstm_edge.frontend.step.cuts import Cut, cuts_of
 from lstm_edge.frontend.step.leaves import Leaves
 from lstm_edge.frontend.step.read import read_node
 from lstm_edge.frontend.step.symbols import Symbols, selections, together
+from lstm_edge.frontend.step.whole import check_whole
 
 MOST_NUMBERS = 4096
 """Of a tensor that is read as a vector."""
@@ -87,6 +88,8 @@ class Outer:
             args.append(value)
         try:
             found = read_node(self.leaves, node, args)[list(node.output).index(name)]
+            if isinstance(found, Symbols):
+                check_whole(self.scope, node)
         except ModelError:
             return self._vector(name)
         return self._part(found, name) if isinstance(found, Symbols) else found

@@ -19,6 +19,7 @@ from lstm_edge.frontend.step.now import NewRing, Numbers
 from lstm_edge.frontend.step.place import Out, StateIn
 from lstm_edge.frontend.step.roll import Rolling, Tensors
 from lstm_edge.frontend.step.symbols import Symbols
+from lstm_edge.frontend.step.whole import Kind
 
 
 class Reader:
@@ -32,6 +33,10 @@ class Reader:
         """Whether all sequences are read from the last to the first; results keep their place."""
         self.orders: set[bool] = set()
         self.numbers = Numbers(walk, node)
+        views = ((name, v) for name, v in walk.values.items() if isinstance(v, View))
+        self.kinds: dict[str, Kind] = {
+            name: view.ids(np.zeros(1, np.int64)).dtype for name, view in views if view.ids
+        }
         self.counts: Callable[[int], Mapping[str, StepValue]] = lambda steps: {}
         """What is counted, by name, at each of so many steps."""
         self._before: dict[str, Symbols] = {}
@@ -43,7 +48,9 @@ class Reader:
 
     def body(self) -> Body:
         """The body with nothing read yet."""
-        return Body(self.graph, self._outer, self._step, self.rolling.leaves, self._now)
+        return Body(
+            self.graph, self._outer, self._step, self.rolling.leaves, self._now, {**self.kinds}
+        )
 
     def _outer(self, name: str) -> StepValue | None:
         if name in self.sequences:

@@ -27,6 +27,7 @@ from lstm_edge.frontend.step.read import read_node
 from lstm_edge.frontend.step.repeat import NoRepetition
 from lstm_edge.frontend.step.rows import NONE, NotRows, Rows, RowsDiffer
 from lstm_edge.frontend.step.symbols import Symbols, together
+from lstm_edge.frontend.step.whole import check_whole
 
 MOST_APART = 16
 """Steps that a computation may look back: what looks further works on a whole sequence."""
@@ -147,6 +148,8 @@ class Region:
         count = len(self.leaves)
         try:
             results = read_node(self.leaves, node, args)
+            if any(isinstance(result, Symbols) for result in results):
+                check_whole(self.scope, node)
         except ModelError as error:
             self.refused = self.refused or error
             return False

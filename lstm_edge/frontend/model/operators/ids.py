@@ -363,7 +363,10 @@ def run_ids(walk: Walk, node: OnnxNode) -> list[Value] | None:
     if node.op == "OneHot" and node.inputs[0] is view:
         return one_hot(walk, node)
     if (table := _compared(node, view)) is not None:
-        return [walk.true(_embedded(walk, node, replace(view, axes=view.axes[:-1]), table))]
+        made = _embedded(walk, node, replace(view, axes=view.axes[:-1]), table)
+        rank = max(np.ndim(v) for v in node.inputs if isinstance(v, np.ndarray))
+        more = ((),) * (rank - len(view.axes))  # that numbers compared with have in front
+        return [walk.true(replace(made, axes=(*more, *made.axes)))]
     if node.op in NUMBERWISE:
         return numberwise(walk, node)
     if node.op == "Concat" and (joined := joined_words(walk, node)) is not None:
