@@ -196,7 +196,9 @@ def _runs(program: Program, names: Mapping[str, str], kept: tuple[Kept, ...]) ->
     first = _run(program, names, given, initial_state(program, 1))
     if not program.streams or any(s.goes_on and not s.given for s in program.states):
         return (first,)
-    odd = steps - 1 if steps > program.least_steps and is_cut(program) else steps
+    # What ends with ticks of its own ends where the C has counted all steps, and not before.
+    ends = any(block.clock.extra for block in program.blocks)
+    odd = steps - 1 if steps > program.least_steps and is_cut(program) and not ends else steps
     given = {name: a[:, :odd] if a.ndim == 3 else a for name, a in given.items()}
     numbers = {s.name: k.given for s, k in zip(program.settable, kept, strict=True)}
     state = set_state(program, initial_state(program, 1), numbers)

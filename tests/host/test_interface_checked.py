@@ -7,9 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+import lstm_edge
 from lstm_edge import Compiled
+from lstm_edge.api.network import Network
 from lstm_edge.errors import ToolchainError
 from tests.host.mutants import SILENT, digits, mutants_of
+from tests.support.choices import PLAIN
+from tests.support.models import random_inputs, random_model
 
 EDITS = {
     "digits_weights.c": {"identity": (r"model digits", "model digit5")},
@@ -82,6 +86,21 @@ def test_what_c_leaves_undefined_ends_the_program(made: Compiled) -> None:
     nan = (r"if \(!\(scaled > (.*)\)\) \{", r"if (scaled <= \1) {")
     with pytest.raises(ToolchainError, match="failed with signal"):
         edited(made, nan).compare(on=["host"])
+
+
+@pytest.mark.parametrize(("read", "cell"), [("last", "gru"), ("steps", "plain"), ("mean", "gru")])
+def test_sequences_of_a_fixed_length_that_end_with_ticks_of_their_own_are_right(
+    read: str, cell: str
+) -> None:
+    """A convolution waits for the step behind: it ends once the C has counted all steps."""
+    model = random_model(
+        3, **{**PLAIN, "read": read, "cell": cell, "hidden": (6,), "front": ("conv",), "steps": 8},
+        also=(), cut=(), layout="batch_first",
+    )  # fmt: skip
+    made = lstm_edge.compile(Network(model), target="portable", calibration=random_inputs(model, 8))
+    program = made.bundle.program
+    assert any(block.clock.extra for block in program.blocks)
+    assert made.compare(on=["host"]).differences == {}
 
 
 def test_edits_are_of_lines_that_do_something(made: Compiled) -> None:
