@@ -82,15 +82,15 @@ def _other_ways(
 ) -> Iterator[dict[str, str]]:
     """What to tell of axes instead: another one of an input counts steps, those beside it features,
     or all of them features of one vector. Of an input of four axes or more nothing is believed that
-    the file has not `given`.
+    the file has not `given`, and nothing else is tried of one that was refused.
     """
     axes: dict[str, list[Atom]] = {}
     for atom, k in sorted(walk.input_atoms.items(), key=lambda pair: pair[0].name):
         owner, _, axis = atom.name.rpartition(" ")  # of parts it has more than a number
-        view, role = walk.values[owner], walk.roles.get(atom)
+        view, role = walk.values.get(owner), walk.roles.get(atom)
         open_to_all = isinstance(view, View) and len(view.axes) > 3
         doubted = open_to_all or atom in walk.guessed or (role is None and atom.name not in told)
-        here = axis == str(k) and atom.name not in given
+        here = view is not None and axis == str(k) and atom.name not in given
         if here and doubted and role not in ("batch", "layer") and (role or not atom.open):
             axes.setdefault(owner, []).append(atom)
     for atoms in axes.values():
