@@ -11,6 +11,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend import load
+from lstm_edge.frontend.onnx import parts
 from tests.oracle.graphs import graph, lstm_weights, node, saved
 
 
@@ -127,6 +128,22 @@ def test_what_no_network_has_is_refused(case: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=message) as refusal:
         load(path)
     assert "\n" not in str(refusal.value)
+
+
+def test_parts_of_two_bytes_are_counted_before_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes, and what nodes have inside; a file that is cut short is told as that."""
+    monkeypatch.setattr(parts, "MOST_PARTS", 300)
+    usual = model(RELU).SerializeToString()
+    parts.check_parts("m.onnx", usual)
+    nested = model(helper.make_node("Relu", ["v"], ["y"], **{f"a{k}": k for k in range(300)}))
+    for content in (usual + b"\x3a\xd8\x04" + b"\x0a\x00" * 300, nested.SerializeToString()):
+        path = tmp_path / "m.onnx"
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match="has more than 300 parts"):
+            load(path)
+    parts.check_parts("m.onnx", usual + b"\x3a\xff" * 300)
 
 
 def test_a_port_with_a_long_name_is_renamed_by_its_place(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from lstm_edge.frontend.onnx.count import check_nodes
 from lstm_edge.frontend.onnx.declared import check_declared
 from lstm_edge.frontend.onnx.external_data import ExternalFiles, embed
 from lstm_edge.frontend.onnx.modern import modernize
+from lstm_edge.frontend.onnx.parts import check_parts
 from lstm_edge.frontend.onnx.sequences import join_lists
 from lstm_edge.limits import LARGEST_MODEL
 
@@ -35,6 +36,7 @@ def read_onnx(path: Path) -> Graph:
         content = read_bytes(path, LARGEST_MODEL)
     except DataError as error:
         raise ModelError(path.name, str(error)) from error
+    check_parts(path.name, content)
     model = _parse(path, content)
     check_nodes(path.name, model)
     check_declared(path.name, model)
