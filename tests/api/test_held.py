@@ -39,6 +39,7 @@ def default() -> Compiled:
     return compiled()
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("pole", [0.99, 1.0])
 def test_a_pole_near_one_holds_36_decibels_by_default(pole: float) -> None:
     made = compiled(pole)
@@ -153,6 +154,7 @@ def test_all_is_widened_where_that_is_cheaper_than_a_part(default: Compiled) -> 
     assert default.manifest["instructions"] <= every.manifest["instructions"]
 
 
+@pytest.mark.all_cases
 def test_the_same_data_widen_the_same(default: Compiled) -> None:
     assert compiled().files == default.files
 

@@ -31,6 +31,7 @@ def bright(images: Array) -> Compiled:
     return lstm_edge.compile(DIGITS, target="host", calibration=8.0 * images)
 
 
+@pytest.mark.all_cases
 def test_inputs_are_stored_as_there(images: Array, bright: Compiled, tmp_path: Path) -> None:
     own = lstm_edge.compile(DIGITS, target="host", calibration=images)
     folder = bright.save(tmp_path / "bright")

@@ -70,6 +70,7 @@ def test_hash_seed_and_folder_do_not_matter(project_root: Path, tmp_path: Path) 
     assert other == first
 
 
+@pytest.mark.all_cases
 def test_hash_seed_does_not_matter_to_softmax_and_states(project_root: Path) -> None:
     """The models of the golden files, which have more tables and arrays than the example."""
     code = (

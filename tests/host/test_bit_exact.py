@@ -371,6 +371,7 @@ def cpu_features() -> str:
     return info.read_text(encoding="utf-8") if info.is_file() else ""
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("part", CORES)
 def test_ten_thousand_steps_without_a_reset(part: str, tmp_path: Path) -> None:
     program = integer_program(

@@ -219,6 +219,7 @@ def test_what_cannot_be_updated_says_why() -> None:
         updated(compiled(model), model, revision=-1)
 
 
+@pytest.mark.all_cases
 def test_layers_may_have_the_names_of_calls(tool_or_skip: Callable[..., None]) -> None:
     tool_or_skip("cc")
     model = network("lstm")

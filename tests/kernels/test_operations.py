@@ -11,8 +11,9 @@ from lstm_edge.emit.render import Rendered
 from lstm_edge.interpret.feed import Feed, run_numpy
 from lstm_edge.operations.joined import RECORDS
 from lstm_edge.passes.prove import prove
-from lstm_edge.targets import Target, all_targets, load_target
+from lstm_edge.targets import Target, load_target
 from tests.kernels.operations import edges, program, tables
+from tests.support.boards import DIALECTS
 from tests.support.choices import over_time
 from tests.support.exactness import (
     assert_bit_exact,
@@ -27,7 +28,6 @@ from tests.support.fused import fused, fused_phases
 from tests.support.models import random_model
 
 HOST = load_target("host")
-BOARDS = tuple(target for target in all_targets() if target.board is not None)
 CORES = ("host", "cortex-m0", "cortex-m3", "cortex-m4")
 
 
@@ -53,9 +53,9 @@ def test_joined_operations_keep_the_results_of_random_models(seed: int) -> None:
 @pytest.mark.parametrize(
     ("core", "optimize"),
     [
-        pytest.param(core, optimize, marks=[pytest.mark.all_cases] if (n + k) % 2 else [])
-        for k, core in enumerate(CORES)
-        for n, optimize in enumerate(("-O0", "-O2"))
+        pytest.param(core, optimize, marks=[pytest.mark.all_cases] if optimize != "-O0" else [])
+        for core in CORES
+        for optimize in ("-O0", "-O2")
     ],
 )
 def test_spellings_on_this_computer(
@@ -67,7 +67,7 @@ def test_spellings_on_this_computer(
 
 
 @pytest.mark.each_case
-@pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", DIALECTS, ids=lambda target: target.name)
 def test_spellings_on_a_board(
     target: Target, tmp_path: Path, target_or_skip: Callable[[Target], None]
 ) -> None:

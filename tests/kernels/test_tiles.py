@@ -40,6 +40,7 @@ def tiles(chosen: list[Setup], each: int, seed: int) -> list[tuple[Setup, Case]]
     ]
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_stand_ins_and_plain_c_on_this_computer(
     compiler: str, tmp_path: Path, tool_or_skip: Callable[..., None]

@@ -29,6 +29,7 @@ HOST, M55 = load_target("host"), load_target("cortex-m55")
 NUMBERS = edges()
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_spellings_on_this_computer(
     compiler: str, tmp_path: Path, tool_or_skip: Callable[..., None]

@@ -39,6 +39,7 @@ def automatic() -> Automatic:
     return measure_example(find("digits"))
 
 
+@pytest.mark.all_cases
 def test_automatic_widths_save_a_third_and_keep_the_score(automatic: Automatic) -> None:
     """With 4 bits wherever they hold it."""
     assert automatic.score.float_percent == pytest.approx(97.2, abs=0.1)

@@ -44,6 +44,7 @@ STREAMED = {
 """Input, output, and inputs that set states."""
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize(
     "name",
     ["silero_vad_lstm128_stream", pytest.param("dtln_model_1", marks=pytest.mark.all_cases)],

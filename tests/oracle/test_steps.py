@@ -129,6 +129,7 @@ def before_model(case: str) -> onnx.ModelProto:
     return graph(nodes, {"x": (1, T, N)}, ["Yh"], CONSTANTS | constants)
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("make", [reduced_model, before_model])
 def test_all_ranges_of_steps_in_one_file(
     make: Callable[[str], onnx.ModelProto], tmp_path: Path

@@ -31,6 +31,7 @@ def each_trained() -> list[pytest.ParameterSet]:
     ]
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("trained", each_trained())
 def test_compile_tells_what_unseen_samples_give(trained: Trained) -> None:
     """Where the figure hangs on one sample, the line says so, and it may be too low; never high."""

@@ -44,6 +44,7 @@ def hardware(folder: Path, target: Target) -> Path:
     return folder
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4"])
 def test_the_sketch_builds_and_passes_on_a_board(
     core: str,

@@ -27,6 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.all_cases
 def test_all_ways_give_the_same_package(made: Path, tmp_path: Path) -> None:
     first = tree(made / "a-package")
     assert f"{NAME}/conanfile.py" in first

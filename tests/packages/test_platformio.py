@@ -47,6 +47,7 @@ def test_the_example_builds_and_passes(package: Path, tmp_path: Path) -> None:
     assert not (example / ".pio").exists()
 
 
+@pytest.mark.all_cases
 def test_a_wrong_result_fails_what_runs_the_example(package: Path, tmp_path: Path) -> None:
     pio = package_tool("pio")
     example = with_a_wrong_result(package, tmp_path / NAME) / "examples" / "platformio"

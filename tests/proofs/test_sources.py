@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.proofs.spellings import all_proofs
 
 STANDS_IN = """
@@ -20,6 +22,7 @@ STANDS_IN = """
 MAIN = "\nint main(void) { for (int k = 0; k < 1000; k++) { claim(); } return 0; }\n"
 
 
+@pytest.mark.all_cases
 def test_claims_hold_for_drawn_numbers(tmp_path: Path) -> None:
     proofs = {proof.name: proof for proof in all_proofs()}  # the last claim of each
     for proof in proofs.values():

@@ -215,6 +215,7 @@ def well_behaved_units(model: Model) -> int:
     return int(dense.op.params["W_y"].shape[1])
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("cell_state", [16, 32])
 def test_the_cell_state_saturates_at_its_format(cell_state: int) -> None:
     """All gates open for ever: the state grows by almost 1 in each step, and never wraps."""

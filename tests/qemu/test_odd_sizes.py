@@ -17,6 +17,7 @@ from tests.support.schemes import KINDS
 every_board = pytest.mark.parametrize("target", BOARDS, ids=lambda target: target.name)
 
 
+@pytest.mark.all_cases
 @every_board
 def test_layers_side_by_side(
     target: Target, tmp_path: Path, target_or_skip: Callable[[Target], None]

@@ -87,6 +87,7 @@ def named(values: ReportValues) -> ReportValues:
     )
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_nothing_is_wider_than_the_window(
     dark: bool,

@@ -67,6 +67,7 @@ def test_a_model_from_a_study_keeps_its_front(study: str, tmp_path: Path) -> Non
     assert f"trial {chosen['trial']}, {chosen['options']}" in text
 
 
+@pytest.mark.all_cases
 def test_a_trial_that_the_front_beats_is_shown_beside_it(study: str) -> None:
     known = read_study(study)
     on = {each.number for each in known.front}

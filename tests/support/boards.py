@@ -36,6 +36,13 @@ BOARDS = tuple(
 """Those that meet all cases first: what turns from board to board turns over these."""
 
 
+DIALECTS = [
+    pytest.param(board, marks=[pytest.mark.all_cases] if board.name in SAME_C else [])
+    for board in BOARDS
+]
+"""All boards, one for each C in `make test`: for tests of what C each core gets."""
+
+
 def each_pair(*places: int, of: int = 3) -> tuple[pytest.MarkDecorator, ...]:
     """Marks of a combination, whose choices have these places in their lists; one list is as long
     as a multiple of three. Two thirds of all are for `--all-cases`, or all but one `of` so many.

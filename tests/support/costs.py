@@ -21,7 +21,7 @@ FILE = ROOT / "tests" / "costs.txt"
 FOLDER = ROOT / "build" / "costs"
 COSTLY = 0.25
 """Seconds of a case from which on not all are run each time."""
-TOGETHER = 8.0
+TOGETHER = 4.0
 """Seconds of all cases of a test from which on not all are run each time."""
 
 

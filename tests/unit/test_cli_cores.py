@@ -102,6 +102,7 @@ def test_what_has_no_meaning_for_several_cores_is_refused(every: Path) -> None:
     done("profile", every, "--board", "stm32l4r5", "--target", "cortex-m4")
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize(
     ("budget", "message"),
     [
@@ -141,6 +142,7 @@ def test_options(
     assert json.loads(done("verify", tmp_path, "--json").stdout)["bit_exact"]
 
 
+@pytest.mark.all_cases
 def test_states_as_arguments_and_widths_that_are_searched(
     tmp_path: Path, tool_or_skip: Callable[..., None]
 ) -> None:

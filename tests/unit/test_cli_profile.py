@@ -264,6 +264,7 @@ def most(small: Path) -> dict[str, int]:
     }
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("option", ["--max-insn", "--max-cycles", "--max-stack"])
 def test_a_budget_that_is_passed_says_by_how_much_and_nothing_is_written(
     option: str, most: dict[str, int], tmp_path: Path

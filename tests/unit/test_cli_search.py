@@ -54,6 +54,7 @@ def test_auto_holds_the_bound_and_says_what_was_tried(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.all_cases
 def test_auto_alone_holds_40_db(tmp_path: Path) -> None:
     """With some matrices of the LSTM in 4 bits, where that pays."""
     done(*BASE, "--weights", "auto", "-o", tmp_path / "out")
@@ -111,6 +112,7 @@ def test_labels_of_the_calibration_samples_count_where_these_are_held_back(tmp_p
     assert first[0]["points_lost"] == 0.0
 
 
+@pytest.mark.all_cases
 def test_what_is_chosen_holds_the_bound_on_all_held_back_samples(tmp_path: Path) -> None:
     """Also on one that the report, which is measured on the first of them, does not see."""
     rows = load(EXAMPLE / "calibration.npz")["rows"]

@@ -81,6 +81,7 @@ def test_a_stream_goes_on_as_onnxruntime_does_when_its_states_are_fed_back(
         assert sqnr_db(wanted, ours[output]) > 30.0, output
 
 
+@pytest.mark.all_cases
 def test_verify_counts_steps_on_over_the_calls_of_a_stream(
     bundle_of: Callable[[str], Path],
 ) -> None:

@@ -59,6 +59,7 @@ def streamed(bundle: Path, folder: Path, array: Array) -> dict[str, dict[str, Ar
     return found
 
 
+@pytest.mark.all_cases
 def test_compile_tells_the_error_of_a_whole_stream(one_step: Path, tmp_path: Path) -> None:
     """As `run --stream` gives it, and as `verify` tells it; single steps have another."""
     manifest = json.loads((one_step / "manifest.json").read_text())

@@ -120,6 +120,7 @@ def test_what_is_held_back_and_unlike_the_rest_is_named(tmp_path: Path) -> None:
     assert done("compile", model, *words, save(tmp_path / "m.npz", x=mixed)).stderr == ""
 
 
+@pytest.mark.all_cases
 def test_of_few_samples_each_part_is_held_back_in_turn(tmp_path: Path) -> None:
     """And `verify`, which has the last part alone, says what that gave."""
     x = np.random.default_rng(0).normal(size=(100, 1, 3))

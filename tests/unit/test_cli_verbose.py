@@ -56,6 +56,7 @@ def test_nothing_else_changes(tmp_path: Path) -> None:
     assert not rows(quiet.stderr)
 
 
+@pytest.mark.all_cases
 def test_a_search_tells_how_often(tmp_path: Path) -> None:
     options = ("--weights", "auto", "--max-error", "30")
     told = done("compile", *ARGUMENTS, *options, "-o", tmp_path / "a", "--verbose")

@@ -29,6 +29,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return score.compile_example(EXAMPLE, tmp_path_factory.mktemp("anomaly") / "bundle")
 
 
+@pytest.mark.all_cases
 def test_sound_windows_that_are_new_alarm_as_rarely_as_is_said(compiled: Path) -> None:
     counts = vibration.windows(np.random.default_rng(1234), WINDOWS)[:, None]
     for where in ("float", "numpy"):

@@ -54,6 +54,7 @@ def rows(program: Program) -> Iterator[tuple[str, list[float]]]:
         yield value.name, value.format.scales(value.length).tolist()
 
 
+@pytest.mark.all_cases
 def test_every_scale_is_a_power_of_two(programs: list[tuple[Model, Program]]) -> None:
     """But for an input that is about to be multiplied by its gain."""
     for _, program in programs:

@@ -214,6 +214,7 @@ def test_the_command_refuses_a_model_without_a_curve(tmp_path: Path) -> None:
     assert "no output of model ends in sigmoid, softmax, log_softmax or exp" in text
 
 
+@pytest.mark.all_cases
 @pytest.mark.parametrize("curve", ["Sigmoid", "Exp"])
 def test_a_format_that_is_the_limit_is_said(curve: str, tmp_path: Path) -> None:
     """2e-9 is four units of Q0.31."""

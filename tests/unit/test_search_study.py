@@ -162,6 +162,7 @@ def test_a_study_of_something_else_is_refused(
         search_study(task(**changes), study)
 
 
+@pytest.mark.all_cases
 def test_points_beyond_a_limit_are_not_on_the_front(alone: Found, tmp_path: Path) -> None:
     most = sorted(each.result.flash for each in alone.tried)[8] - 1
     found = search_study(task(limits=Limits(flash=most)), str(tmp_path / "study"))
@@ -380,6 +381,7 @@ def test_models_are_compared_by_what_they_miss_of_the_labels(tmp_path: Path) -> 
     assert any(each.result.points == 0.0 for each in other.tried)
 
 
+@pytest.mark.all_cases
 def test_a_budget_ends_a_search_and_the_next_one_goes_on(alone: Found, tmp_path: Path) -> None:
     study = str(tmp_path / "study")
     assert len(search_study(task(), study, budget=1e-9).tried) == 0

@@ -107,6 +107,7 @@ def test_less_code_is_on_the_front_where_code_counts(counted: Found) -> None:
     assert all(each["cycles"] and each["stack"] for each in listed["front"])
 
 
+@pytest.mark.all_cases
 def test_limits_of_cycles_and_stack_are_held(where: str, counted: Found) -> None:
     """Cycles are known from the first study; a limit of the stack may change the C."""
     for kind in ("cycles", "stack"):

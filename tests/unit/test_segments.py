@@ -80,6 +80,7 @@ def test_calibration_sees_the_states_where_segments_begin(
         np.testing.assert_array_equal(states, again.states[name])
 
 
+@pytest.mark.all_cases
 def test_a_program_made_of_segments_is_as_near_as_one_made_of_the_stream(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
