@@ -25,7 +25,7 @@ def named(path: Path) -> str:
 
 ENTIRE = (
     *("identity", "memory-sections", "raw-adc", "several-models", "state", "streaming", "update"),
-    *("walkthrough-firmware", "widths"),
+    *("own-cells", "search", "walkthrough-firmware", "widths"),
 )
 """Pages for `make entire`: of half a minute, or of commands and C that other pages have as well."""
 
