@@ -75,10 +75,11 @@ def check(net: Net, folder: Path, boards: tuple[str, ...] = ()) -> Outcome:
     prove(program)
     ratios = _ratios(net, program, arrays, wanted)
     if min(ratios.values(), default=LEAST_DB) < LEAST_DB and not net.jumps:
-        wide = _ratios(net, lower_integer(model, ranges, WIDE), arrays, wanted)
-        assert min(wide.values()) >= LEAST_DB, (ratios, wide)
         amplified = _amplified(net, real, program, feed, wanted)
         assert all(db >= min(LEAST_DB, amplified[n]) for n, db in ratios.items()), amplified
+        # What amplifies half a quantum does so with the little that leaves calibrated ranges.
+        wide = _ratios(net, lower_integer(model, ranges, WIDE), arrays, wanted)
+        assert all(db >= min(LEAST_DB, amplified[n]) for n, db in wide.items()), (ratios, wide)
     assert min(ratios.values(), default=LEAST_DB) >= LEAST_DB_OF_JUMPS, ratios
     other = net.choose.choice(["float", (8, 32), (12, 32), (12, 16), (16, 32)])
     exact = real if other == "float" else lower_integer(model, ranges, Options(*other))
