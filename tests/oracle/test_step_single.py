@@ -79,6 +79,19 @@ def test_c_is_bit_exact(cell: str, tmp_path: Path) -> None:
     assert compiled.compare({"x": feeds["x"][:40]}, on="host").ok
 
 
+def test_a_filter_has_a_state_and_no_weights(tmp_path: Path) -> None:
+    """A moving average of two constants: what a state is for needs no weights."""
+    b = Builder(np.random.default_rng(0))
+    after = b.add("Add", b.add("Mul", "s0", b.constant(0.9)), b.add("Mul", "x", b.constant(0.1)))
+    b.nodes += [onnx.helper.make_node("Identity", [after], [n]) for n in ("y", "s0_next")]
+    shown = [value(name, [1, INPUTS]) for name in ("x", "s0", "y", "s0_next")]
+    model, x = file_of(b, shown[:2], shown[2:]), drawn()
+    loaded = load(saved(model, tmp_path))
+    wanted = stepped(model, x, {"s0": "s0_next"})
+    np.testing.assert_allclose(streamed(loaded, x), wanted, rtol=0, atol=1e-6)
+    assert np.ptp(wanted, axis=0).min() > 0.1
+
+
 def test_states_that_callers_set(tmp_path: Path) -> None:
     """Places of a packed state are those of the file's array."""
     loaded = load(saved(single("packed_lstm"), tmp_path))

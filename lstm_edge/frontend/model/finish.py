@@ -81,7 +81,8 @@ def finish(
         folded=tuple(draft.folded),
     )
     used = prune(whole).nodes
-    if not any(arrays_of(node.op) for node in used):
+    # A filter of constants alone has no weights, and its state is what it is for.
+    if not any(arrays_of(node.op) or isinstance(node.op, Layer) for node in used):
         raise ModelError(
             "graph",
             "no layer with weights leads to an output: nothing was trained; give a network with "
