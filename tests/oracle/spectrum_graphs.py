@@ -102,6 +102,18 @@ def two_bases(sign: float = 1.0) -> Part:
     return nodes, arrays
 
 
+def stacked(axis: int) -> Part:
+    """Minus the sines and the cosines on an axis of their own, that squares are summed over."""
+    nodes, arrays = two_bases(-1.0)
+    more = [
+        node("Unsqueeze", "im place", "im4"),
+        node("Unsqueeze", "re place", "re4"),
+        node("Concat", "re4 im4", "z", axis=axis),
+        node("ReduceSumSquare", "z", "p", axes=[axis], keepdims=0),
+    ]
+    return [*nodes[:3], *more], {**arrays, "place": np.array([axis])}
+
+
 def difference(sign: float) -> Part:
     """Sines less cosines, as they are: their signs show."""
     nodes, arrays = two_bases(sign)
@@ -130,6 +142,8 @@ FRONTS: Mapping[str, Callable[[], Part]] = {
     "one-basis": one_basis,
     "two-bases": two_bases,
     "two-bases-minus": lambda: two_bases(-1.0),
+    "stacked-first": lambda: stacked(1),
+    "stacked-last": lambda: stacked(-1),
     "sines-less-cosines": lambda: difference(1.0),
     "minus-sines-less-cosines": lambda: difference(-1.0),
 }

@@ -4,6 +4,8 @@
     z[..., 0]**2 + z[..., 1]**2                      the same, part by part
     ReduceL2(z), Sqrt of any of them                 Sqrt(Power(z))
 
+z may also be its two parts, stacked again.
+
 Power is an operator of our own domain, of a spectrum whose parts are on its last axis. What else
 reads a spectrum stays as it is.
 """
@@ -37,6 +39,12 @@ POWER = (
     | square(LENGTH)
     | op("Add", square(_part(0)), square(_part(1)))
 )
+STACKED = op(
+    "Concat",
+    op("Unsqueeze", _part(0), axis("at")),
+    op("Unsqueeze", _part(1), axis("at")),
+    axis="at",
+)
 ROOT = op("Sqrt", POWER) | op("Pow", POWER, number(0.5)) | LENGTH
 
 
@@ -44,7 +52,8 @@ ROOT = op("Sqrt", POWER) | op("Pow", POWER, number(0.5)) | LENGTH
 class _Spectrum:
     """A tensor that is `gain` times the spectrum `source`, of which only some numbers are there
     where `cut` says so: the bounds of a Slice, and its axis. rank: how many axes it has; parts: on
-    which its parts are.
+    which its parts are. stacked: on which they are instead where they were taken apart and stacked,
+    and either may be minus what it was.
     """
 
     source: str
@@ -52,6 +61,12 @@ class _Spectrum:
     parts: int
     gain: float = 1.0
     cut: tuple[str, str, int] | None = None
+    stacked: int | None = None
+
+    @property
+    def shown(self) -> int:
+        """On which axis the tensor has the parts."""
+        return self.parts if self.stacked is None else self.stacked
 
 
 def spectra(sketch: Graph) -> None:
@@ -64,7 +79,7 @@ def spectra(sketch: Graph) -> None:
             for found in pattern.fits(sketch, node.output[0], {}):
                 z = _spectrum(sketch, scope, found["z"])
                 axes = {value for name, value in found.items() if name.startswith("axis")}
-                if z is not None and axes <= {z.parts, z.parts - z.rank}:
+                if z is not None and axes <= {z.shown, z.shown - z.rank}:
                     shape = scope.shape(node.output[0])
                     sketch.tell_shape(node.output[0], shape)
                     kept = shape is not None and len(shape) == z.rank
@@ -84,10 +99,22 @@ def _spectrum(sketch: Graph, scope: Graph, name: str) -> _Spectrum | None:
         return None if shape is None else _Spectrum(name, len(shape), len(shape) - 1)
     if node.op_type in ("Mul", "Div"):
         return _scaled(sketch, scope, node)
+    if node.op_type == "Concat":
+        return _stacked(sketch, scope, name)
     z = _spectrum(sketch, scope, node.input[0]) if node.op_type in _MOVES else None
-    if z is None or (z.gain == 1.0 and z.cut is None):
+    if z is None or (z.gain == 1.0 and z.cut is None and z.stacked is None):
         return None if z is None else _MOVES[node.op_type](sketch, node, z)
     return z if node.op_type == "Identity" else None
+
+
+def _stacked(sketch: Graph, scope: Graph, name: str) -> _Spectrum | None:
+    """Both parts of a spectrum on an axis of their own, wherever it is."""
+    for found in STACKED.fits(sketch, name, {}):
+        z, at = _spectrum(sketch, scope, found["z"]), int(found["at"])
+        taken = {found["axis0"], found["axis1"]}
+        if z is not None and z.stacked is None and taken <= {z.parts, z.parts - z.rank}:
+            return replace(z, stacked=at % z.rank)
+    return None
 
 
 def _part_of(sketch: Graph, node: NodeProto, z: _Spectrum) -> _Spectrum | None:
@@ -150,7 +177,7 @@ def _power(
     if rooted:
         steps.append(("Sqrt", [], {}))
     if kept:
-        steps.append(("Unsqueeze", [sketch.add_constant(np.array([z.parts]))], {}))
+        steps.append(("Unsqueeze", [sketch.add_constant(np.array([z.shown]))], {}))
     made = []
     for k, (kind, more, given) in enumerate(steps):
         result = node.output[0] if k == len(steps) - 1 else sketch.fresh(node.output[0])
