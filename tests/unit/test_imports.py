@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +55,7 @@ MODULES = {module_name(path): path for path in sorted((ROOT / "lstm_edge").rglob
 FLOOR_OF = {entry: level for level, entries in enumerate(FLOORS) for entry in entries}
 
 
+@cache
 def imports_of(path: Path) -> list[ast.Import | ast.ImportFrom]:
     """All imports of a file, anywhere in it."""
     found, waiting = [], list[ast.AST](ast.parse(path.read_text()).body)
@@ -73,12 +73,9 @@ def is_value(node: ast.AST) -> bool:
     return isinstance(node, ast.expr | ast.expr_context | ast.arguments)
 
 
-IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
-
-
 def imported(module: str) -> Iterator[str]:
     """Modules of lstm_edge that one imports anywhere in it, by their full names."""
-    for node in IMPORTS[module]:
+    for node in imports_of(MODULES[module]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom) and (node.module or "") in MODULES:
@@ -87,9 +84,15 @@ def imported(module: str) -> Iterator[str]:
                 yield inner if inner in MODULES else str(node.module)
 
 
-GRAPH = {name: frozenset(imported(name)) - {name} for name in MODULES}
-BENEATH = {name: uses - {"lstm_edge"} for name, uses in GRAPH.items() if name != "lstm_edge"}
-"""Without the package itself, which imports what it offers when that is first used."""
+@cache
+def graph() -> dict[str, frozenset[str]]:
+    """Module -> those of lstm_edge that it imports."""
+    return {name: frozenset(imported(name)) - {name} for name in MODULES}
+
+
+def beneath() -> dict[str, frozenset[str]]:
+    """Without the package itself, which imports what it offers when that is first used."""
+    return {name: uses - {"lstm_edge"} for name, uses in graph().items() if name != "lstm_edge"}
 
 
 def entry_of(module: str) -> str:
@@ -112,25 +115,35 @@ def test_every_module_has_a_floor_and_every_floor_its_modules() -> None:
     assert len(FLOOR_OF) == sum(len(entries) for entries in FLOORS)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_imports_from_lower_floors_only(module: str) -> None:
-    entry = entry_of(module)
-    for other in GRAPH[module]:
-        target = entry_of(other)
-        if not entry:
-            assert target in OFFERED, f"{module} is the package itself: it imports {other}"
-        elif target not in ("", entry):
-            assert FLOOR_OF[target] < FLOOR_OF[entry], f"{module} imports {other}"
+def may_import(entry: str, other: str) -> bool:
+    """Whether modules of one entry may import those of another; `` is the package itself."""
+    if not entry:
+        return other in OFFERED
+    return other in ("", entry) or FLOOR_OF[other] < FLOOR_OF[entry]
+
+
+def test_a_module_imports_from_lower_floors_only() -> None:
+    wrong = [
+        f"{module} imports {other}"
+        for module, others in graph().items()
+        for other in sorted(others)
+        if not may_import(entry_of(module), entry_of(other))
+    ]
+    assert wrong == []
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    assert circle(BENEATH) == []
+    assert circle(beneath()) == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_are_absolute(module: str) -> None:
-    nodes = IMPORTS[module]
-    assert [n.lineno for n in nodes if isinstance(n, ast.ImportFrom) and n.level] == []
+def test_imports_are_absolute() -> None:
+    relative = [
+        f"{name}:{node.lineno}"
+        for name, path in MODULES.items()
+        for node in imports_of(path)
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert relative == []
 
 
 def test_no_file_is_longer_than_400_lines() -> None:
