@@ -198,6 +198,7 @@ def where(call: Call) -> list[Value]:
     if known.any():
         return [_where_known(call, *broadcast(condition, x, y))]
     a, b, equal = compared(leaves, condition) or (condition, leaves.lift(0.5), False)
+    a, b, x, y = broadcast(a, b, x, y)  # a bound of two of these has the shape of all
     if _alike(x, a) and _alike(y, b):
         return [leaves.each(LARGER, a, b)]
     if _alike(x, b) and _alike(y, a):

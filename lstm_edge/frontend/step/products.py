@@ -161,9 +161,9 @@ def reduction(name: str) -> Callable[[Call], list[Value]]:
     def run(call: Call) -> list[Value]:
         value = call.symbols(0)
         axes, keep = _axes(call, len(value.shape))
-        if not axes:
-            return [value]
         if name in ("sum", "mean"):
+            if not axes:
+                return [value]
             found = total(call.leaves, value, axes, keep=keep)
             count = int(np.prod([value.shape[a] for a in axes]))
             return [found if name == "sum" else call.leaves.scale(found, 1.0 / count)]

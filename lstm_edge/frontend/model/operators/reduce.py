@@ -61,7 +61,7 @@ def reduce(walk: Walk, node: OnnxNode) -> list[Value]:
     rank = len(view.axes)
     axes = node.integers(1, "axes")
     if not axes and node.attributes.get("noop_with_empty_axes", 0):
-        return [view]
+        return [over_axes(walk, node, view, [], keep=True)]
     chosen = [a + rank if a < 0 else a for a in (axes or range(rank))]
     if len(set(chosen)) != len(chosen) or not all(0 <= a < rank for a in chosen):
         raise node.error(f"axes = {list(axes or [])} do not fit {rank} axes")
@@ -78,9 +78,12 @@ def global_pool(walk: Walk, node: OnnxNode) -> list[Value]:
 
 def over_axes(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: bool) -> View:
     """`view` reduced over `axes`, innermost first."""
-    for k in axes[::-1]:
-        if not view.axes[k]:
-            continue
+    gone = [k for k in axes[::-1] if view.axes[k]]
+    if not gone:
+        view = _of_one_number(walk, node, view)
+    op = node.op
+    for k in gone:
+        node = replace(node, op=_part_of(op, first=k == gone[0], last=k == gone[-1]))
         view = _as_one_vector(walk, view, k)
         role = _role(walk, view, k)
         if any(atom in walk.guessed for atom in walk.pieces(view.axes[k])):
@@ -104,6 +107,21 @@ def over_axes(walk: Walk, node: OnnxNode, view: View, axes: list[int], keep: boo
     if keep:
         return view
     return replace(view, axes=tuple(a for k, a in enumerate(view.axes) if k not in axes))
+
+
+def _part_of(op: str, first: bool, last: bool) -> str:
+    """What is done over one axis of several: squares are made once, before, a logarithm behind."""
+    once = {"ReduceSumSquare": first, "ReduceLogSum": last}
+    return op if once.get(op, True) else "ReduceSum"
+
+
+def _of_one_number(walk: Walk, node: OnnxNode, view: View) -> View:
+    """What a reduction over axes of size 1 alone, or over none, does with each number."""
+    name = ALONE_OF.get(KINDS[node.op])
+    if name is None:
+        return view
+    view = settled(walk, view)
+    return replace(view.plain, tensor=_alone(walk, node, view.tensor, name))
 
 
 def _as_one_vector(walk: Walk, view: View, k: int) -> View:
@@ -136,6 +154,15 @@ BEFORE: Mapping[str, str] = {
 """What is done with numbers before they are added up over time."""
 AFTER: Mapping[str, str] = {"l2_norm": "sqrt", "log_sum": "log", "log_sum_exp": "log"}
 """What is done with their sum; kinds that are in neither table are reductions by themselves."""
+
+
+ALONE_OF: Mapping[str, str] = {
+    "l1_norm": "abs",
+    "l2_norm": "abs",
+    "sum_square": "square",
+    "log_sum": "log",
+}
+"""What is done with a number that is alone; a kind that is not here gives the number."""
 
 
 def _over_time(walk: Walk, node: OnnxNode, view: View, k: int) -> View:
