@@ -121,6 +121,36 @@ def test_both_directions(tmp_path: Path) -> None:
     assert [n.op.reverse for n in network.model.layers if n.op.cell.states] == [False, True]
 
 
+def in_a_list(model: onnx.ModelProto) -> None:
+    """Let the last result of the Loop be appended to a list and joined, as torch.stack is."""
+    (loop,) = [n for n in model.graph.node if n.op_type == "Loop"]
+    body, result = body_of(model), loop.output[-1]
+    body.input.append(helper.make_tensor_sequence_value_info("ys", onnx.TensorProto.FLOAT, None))
+    body.node.append(helper.make_node("SequenceInsert", ["ys", body.output[-1].name], ["more"]))
+    after = helper.make_tensor_sequence_value_info("more", onnx.TensorProto.FLOAT, None)
+    body.output[-1].CopyFrom(after)
+    loop.input.append("none")
+    loop.output[-1] = "list"
+    at = list(model.graph.node).index(loop)
+    model.graph.node.insert(at, helper.make_node("SequenceEmpty", [], ["none"]))
+    joined = helper.make_node("ConcatFromSequence", ["list"], [result], axis=0, new_axis=1)
+    model.graph.node.insert(at + 2, joined)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_list_of_a_loop_over_flipped_steps(again: bool, tmp_path: Path) -> None:
+    b = outer()
+    y = looped(b, "ugrnn", flipped(b, "x"))[-1]
+    model = ended(b, flipped(b, y) if again else y, [6, 1, INPUTS])
+    in_a_list(model)
+    against_onnxruntime(model, tmp_path)
+
+
+def flipped(b: Builder, x: str) -> str:
+    ends = [b.constant([n]) for n in (-1, -(2**31), 0, -1)]
+    return b.add("Slice", x, *ends)
+
+
 def test_batch_is_one_row(tmp_path: Path) -> None:
     """Of an open batch the model has one row."""
     model = rolled("min_gru", "scan")

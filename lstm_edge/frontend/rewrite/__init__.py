@@ -42,6 +42,7 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     read_halves,
     read_quantized,
     unsort_batch,
+    lists_of_steps,  # before steps are turned around, as what a list has stays in their order
     remove_reversals,
     fourier_bases,
     framed,
@@ -60,7 +61,7 @@ REWRITES: tuple[Callable[[Graph], None], ...] = (
     refuse_shared_states,
     refuse_masks,
     refuse_lost_projections,
-    lists_of_steps,
+    lists_of_steps,  # again, for results that nobody reads any more
 )
 """In the order in which they are tried: formats of numbers first, then loops, then layers."""
 

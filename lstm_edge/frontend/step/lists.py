@@ -1,8 +1,9 @@
 """Lists that a Loop fills become what it gives at each step; parts of a sequence, its steps.
 
 torch.jit.script writes `ys.append(y)` as SequenceInsert in the body, and torch.stack or torch.cat
-as ConcatFromSequence behind the Loop: here that is a `Stack` of the domain lstm_edge. Outputs of a
-Loop or Scan that nobody reads lose their names, so that nothing is made of them.
+as ConcatFromSequence behind the Loop: here torch.stack is a Transpose of what the Loop gives, which
+other rewrites know, and torch.cat a `Stack` of the domain lstm_edge. Outputs of a Loop or Scan that
+nobody reads lose their names, so that nothing is made of them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ def lists_of_steps(sketch: Graph) -> None:
     for node in sketch.nodes:
         loop = node.op_type in LOOPS and is_standard(node)
         nodes.append(_without_lists(sketch, node) if loop and node.op_type == "Loop" else node)
-    sketch.nodes = [_stacked(n) for n in nodes]
+    sketch.nodes = nodes
+    sketch.changed()
+    sketch.nodes = [_stacked(sketch, n) for n in nodes]
     sketch.changed()
     read = {o.name for o in sketch.outputs}
     read |= {name for n in sketch.nodes for name in (*n.input, *captured(n))}
@@ -30,11 +33,16 @@ def lists_of_steps(sketch: Graph) -> None:
             node.output[:] = [o if o in read else "" for o in node.output]
 
 
-def _stacked(node: NodeProto) -> NodeProto:
-    """ConcatFromSequence as a node of ours."""
+def _stacked(sketch: Graph, node: NodeProto) -> NodeProto:
+    """ConcatFromSequence as a Transpose of steps, or as a node of ours."""
     if node.op_type != "ConcatFromSequence" or not is_standard(node):
         return node
     given = attributes_of(node)
+    shape = sketch.shape(node.input[0])
+    if given.get("new_axis", 0) and shape is not None and -len(shape) <= given["axis"] < len(shape):
+        perm = list(range(1, len(shape)))
+        perm.insert(given["axis"] % len(shape), 0)
+        return helper.make_node("Transpose", node.input, node.output, name=node.name, perm=perm)
     return helper.make_node(
         "Stack",
         node.input,
