@@ -128,3 +128,23 @@ def test_a_state_that_is_rounded_may_begin_at_one(tmp_path: Path) -> None:
     loaded = load(file)
     assert difference(file, loaded) < 1e-5
     assert layers_with_states(loaded) == 1
+
+
+def test_a_sum_may_begin_behind_a_maximum_that_leaves_nothing_of_it(tmp_path: Path) -> None:
+    """s e^(m + w - n) + v e^(k - n), n = max(m + w, k), m at first -30: attention without softmax
+    over all steps so far.
+    """
+    net = Net()
+    m, s, results = net.constant(np.full((1, UNITS), -30.0)), net.constant(np.zeros((1, UNITS))), []
+    decay = net.constant(-np.linspace(0.2, 1.5, UNITS))
+    for x in steps_of(net, "gather1", STEPS):
+        k, v = (dense(net, x, INPUTS, UNITS, seed=n) for n in (0, 1))
+        old = net.add("Add", m, decay)
+        m = net.add("Max", old, k)
+        parts = [(s, old), (v, k)]
+        terms = [net.add("Mul", y, net.add("Exp", net.add("Sub", e, m))) for y, e in parts]
+        s = net.add("Add", *terms)
+        results.append(s)
+    loaded = compiled(net, [stacked(net, results, 1)], tmp_path, SIZES["1"])
+    assert layers_with_states(loaded) == 2
+    assert not loaded.warnings
