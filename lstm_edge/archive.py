@@ -47,6 +47,8 @@ NAMELESS = "array"
 def read_data(content: bytes, largest: int) -> dict[str, Array]:
     """The same of an .npz or an .npy file, by its content: the latter holds one array, NAMELESS."""
     if content[:6] != b"\x93NUMPY":
+        if content[:2] != b"PK":
+            raise DataError("is no .npz or .npy file; save arrays of numbers with np.savez")
         return read_arrays(content, largest)
     stream = io.BytesIO(content)
     size = _check_header("the file", stream, len(content))

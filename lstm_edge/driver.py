@@ -24,7 +24,7 @@ from lstm_edge.interpret.feed import Feed
 from lstm_edge.interpret.raw import raw_inputs
 from lstm_edge.ir.model import Model
 from lstm_edge.ir.program import Program, Settings
-from lstm_edge.limits import MOST_COMPILED
+from lstm_edge.limits import LARGEST_CALL, MOST_COMPILED
 from lstm_edge.manifest import AttemptEntry, GainEntry, RemediesEntry, ReplaceableEntry
 from lstm_edge.measured import measured_error
 from lstm_edge.passes.calibrate import Ranges, calibrate
@@ -113,6 +113,7 @@ def compile_model(
         model = with_logits(model)
     _check_layers(model)
     reference = lower_real(model, Settings(state=request.state))
+    _check_strides(reference)
     check_state_option(request, reference)
     request.check(labels=labels is not None)
     check_straight(reference, cores, request.limits)
@@ -221,6 +222,17 @@ def _check_layers(model: Model) -> None:
             f"has {len(model.layers)} layers, more than the {MOST_COMPILED} that are compiled; "
             "export loops as Loop, Scan or LSTM, not written out step by step, or compile parts",
         )
+
+
+def _check_strides(program: Program) -> None:
+    """ModelError where a layer runs so rarely that int32 does not count the steps between."""
+    for block in program.blocks:
+        if block.clock.stride > LARGEST_CALL:
+            raise ModelError(
+                block.layer,
+                f"gives a vector for each {block.clock.stride} steps, {LARGEST_CALL} at most are "
+                "accepted; use a smaller stride",
+            )
 
 
 def _chosen(

@@ -68,6 +68,10 @@ def complain(text: str) -> None:
     click.echo(shown, err=True)
 
 
+MOST_DIGITS = 18
+"""Of a size in bytes."""
+
+
 class Bytes(click.ParamType[int]):
     """A size: 8192, 64K or 1M."""
 
@@ -80,8 +84,8 @@ class Bytes(click.ParamType[int]):
         text = str(value).upper()
         unit = {"K": 1024, "M": 1024**2}.get(text[-1:], 1)
         digits = text[:-1] if unit > 1 else text
-        if not digits.isdecimal():
-            self.fail(f"{value!r} is not a size such as 8192, 64K or 1M", param, ctx)
+        if not digits.isdecimal() or len(digits) > MOST_DIGITS:
+            self.fail(f"{value!r:.60} is not a size such as 8192, 64K or 1M", param, ctx)
         return int(digits) * unit
 
 

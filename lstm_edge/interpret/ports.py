@@ -27,7 +27,8 @@ LIMIT = np.float32(2.0**30)
 def quantizing_constants(port: Port) -> tuple[Floats, Floats]:
     """Per feature: the real number at stored 0, and 256 times the stored units per real unit."""
     centre = (-port.scale * port.zero_point).astype(np.float32)
-    return centre, (256.0 / port.scale).astype(np.float32)
+    with np.errstate(over="ignore"):  # of outputs alone, of which none is divided
+        return centre, (256.0 / port.scale).astype(np.float32)
 
 
 def describe_port(program: Program, port: Port) -> str:

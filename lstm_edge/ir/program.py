@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from lstm_edge.choices import Scheme, StateForm, Why
 from lstm_edge.errors import InternalError
-from lstm_edge.formats import Format
+from lstm_edge.formats import INT32_MAX, INT32_MIN, Format
 from lstm_edge.ir.clock import EVERY_TICK, Clock, Length
 from lstm_edge.operations import OPERATIONS, positions_of
 from lstm_edge.operations.call import Op
@@ -294,9 +294,12 @@ def verify(program: Program) -> Program:
 
 
 def _check_sizes(program: Program) -> None:
-    """States go along whole positions, ports hold real numbers of each feature, a sweep has a
-    length.
+    """Values hold some numbers of int32, states go along whole positions, ports hold real numbers
+    of each feature, a sweep has a length.
     """
+    for value in program.values.values():
+        if not INT32_MIN <= value.format.low <= value.format.high <= INT32_MAX:
+            raise InternalError(f"program {program.name}: {value.name} holds no numbers of int32")
     for state in program.states:
         if state.along < 1 or program.values[state.name].length % state.along:
             raise InternalError(f"program {program.name}: {state.name} goes along {state.along}")

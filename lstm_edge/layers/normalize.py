@@ -43,7 +43,8 @@ def scale_layer(gain: Doubles, offset: Doubles) -> tuple[Cell, dict[str, Floats]
     def number(name: str, values: Doubles) -> Expr | float:
         if values.size == 1:
             return float(values.reshape(-1)[0])
-        params[name] = values.astype(np.float32)
+        with np.errstate(over="ignore"):  # infinity is refused by its name
+            params[name] = values.astype(np.float32)
         return param(name)
 
     y: Expr = input_vector("x")

@@ -13,11 +13,14 @@ from lstm_edge.search.front import Tried, chosen
 from lstm_edge.search.settings import digest
 from lstm_edge.search.study import DEFAULT_NAME, Found, read_study
 
+MOST_DIGITS = 9
+"""Of the number of a trial."""
+
 
 def parse_study(text: str) -> tuple[str, int | None]:
     """The study and the trial of `STUDY[:TRIAL]`."""
     where, _, number = text.rpartition(":")
-    if where and number.isdecimal() and not Path(text).exists():
+    if where and number.isdecimal() and len(number) <= MOST_DIGITS and not Path(text).exists():
         return where, int(number)
     return text, None
 

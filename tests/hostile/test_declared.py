@@ -85,6 +85,15 @@ def scanned(**attributes: object) -> ModelProto:
     return graph([scan], {"x": [8, 1, 3]}, ["y"], known)
 
 
+def sparse_body() -> ModelProto:
+    """Weights of a branch, of which the file has two of 2**40."""
+    made = helper.make_graph([node("Add", "v k", "r")], "branch", [], [value("r")])
+    numbers, places = (numpy_helper.from_array(np.zeros(2, t), "k") for t in (np.float32, np.int64))
+    made.sparse_initializer.append(helper.make_sparse_tensor(numbers, places, [2**40]))
+    return model(helper.make_node("If", ["on"], ["y"], then_branch=made, else_branch=made), **ON)
+
+
+NOTHING = np.zeros((4, 0), np.float32)
 ON = {"on": np.array(True), "long": np.array([5, 6]), "half": np.array(5.5, np.float32)}
 RELU = node("Relu", "v", "y")
 ADDED = node("Add", "v k", "y")
@@ -115,6 +124,19 @@ CASES: dict[str, tuple[Callable[[], ModelProto | bytes], str]] = {
         r"has several values \(value_float, value_int\)",
     ),
     "elements": (lambda: of_shape("n", 2**31, 3), "axis 1 has 2147483648 elements: too many"),
+    "sparse": (sparse_body, "initializer 'k': sparse weights are not supported"),
+    "empty matrix": (
+        lambda: model(node("Einsum", "v k", "y", equation="tbf,fo->tbo"), k=NOTHING),
+        r"matrix: has shape \[4, 0\]: no numbers",
+    ),
+    "matrix without rows": (
+        lambda: model(node("MatMul", "v k", "y"), k=NOTHING.T),
+        r"matrix: has shape \[0, 4\]: no numbers",
+    ),
+    "expanded to nothing": (
+        lambda: model(node("Expand", "v k", "y"), k=np.array([8, 0, 4])),
+        r"makes shape \[8, 0, 4\]",
+    ),
     "stride": (lambda: seen(strides=[0]), "strides 0 and dilations 1: expected 1 or more"),
 }
 

@@ -202,6 +202,10 @@ CHANGES: dict[str, tuple[dict[str, object], str]] = {
     "keras": ({"lstm/kernel": np.ones((3, 20), np.float32)}, "array 'lstm/kernel'"),
     "running_mean": ({"bn.running_mean": np.ones(3, np.float32)}, "array 'bn.running_mean'"),
     "half_layer": ({"lstm.weight_ih_l2": W}, "weight_ih_l2.*no weight_hh"),
+    "no_layer_between": (
+        {"lstm.weight_ih_l3": R, "lstm.weight_hh_l3": R},
+        "weight_ih_l3.*no array is of layer 2",
+    ),
     "lonely_bias": ({"out.bias": np.ones(3, np.float32)}, "out.bias.*no weight"),
     "pickle": ({"fc.bias": np.array([{}], dtype=object)}, "fc.bias.*Python objects"),
     "schema": ({"lstm_edge.tail": "last"}, "lstm_edge.tail"),

@@ -146,6 +146,21 @@ REFUSED = {
         {"s.weight": floats(H)},
         "options of layer_norm are eps",
     ),
+    "no number": (
+        {"order": "lstm,s:layer_norm(eps=nan)"},
+        {"s.weight": floats(H)},
+        "expected eps from 0",
+    ),
+    "endless": (
+        {"order": "s:conv1d(stride=inf),lstm"},
+        {"s.weight": floats(N, N, 1)},
+        "options of conv1d are padding",
+    ),
+    "variance": (
+        {"order": "lstm,s"},
+        {"s.running_mean": floats(H), "s.running_var": np.zeros(H, np.float32) - 1},
+        "running_var that is not positive",
+    ),
 }
 
 

@@ -84,12 +84,13 @@ def test_help_has_an_example_that_can_be_pasted(command: str) -> None:
         ["compile", MODEL, "--target", "host", "--unroll", "some"],
         ["compile", MODEL, "--target", "host", "--steps", "0"],
         ["compile", MODEL, "--target", "host", "--max-flash", "many"],
+        ["compile", MODEL, "--target", "host", "--max-flash", "9" * 5000],
         ["compile", MODEL, "--target", "host", "--max-ram", "-1"],
         ["run", "x", "--inputs", "x.npz", "--on", "moon", "-o", "y.npz"],
         ["run", "x", "--inputs", "x.npz"],
         ["inspect"],
     ],
-    ids=lambda words: " ".join(str(w) for w in words if w is not MODEL),
+    ids=lambda words: " ".join(str(w)[:20] for w in words if w is not MODEL),
 )
 def test_wrong_usage_is_status_2(words: list[str], folder: Path) -> None:
     result = call(*words)

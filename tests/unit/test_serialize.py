@@ -149,11 +149,13 @@ def test_a_description_that_is_written_anew_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("sweeps", ["forward"] * 1000), ("along", 10**9), ("every", 0)]
+    ("key", "value"),
+    [("sweeps", ["forward"] * 1000), ("along", 10**9), ("every", 0), ("low", 2**31)],
 )
 def test_sizes_that_do_not_fit_are_refused(key: str, value: Any) -> None:
     def change(described: dict[str, Any]) -> None:
         part = {"along": described["states"][0], "every": described["inputs"][0]}
+        part["low"] = described["values"][0]["format"]
         part.get(key, described)[key] = value
 
     with pytest.raises(DataError, match="not a program"):

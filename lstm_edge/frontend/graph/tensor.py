@@ -53,6 +53,13 @@ def check_finite(label: str, array: npt.NDArray[np.generic], mask: bool = False)
         raise ModelError(label, f"holds {bad}; was the training stable? Export finite weights")
 
 
+def check_numbers(label: str, array: npt.NDArray[np.generic], mask: bool = False) -> None:
+    """The same of weights, of which there have to be some."""
+    if not array.size:
+        raise ModelError(label, f"has shape {list(array.shape)}: no numbers; remove it")
+    check_finite(label, array, mask)
+
+
 def byte_size(tensor: TensorProto) -> int:
     """Bytes that shape and type of a tensor ask for; refuses negative and absurd dimensions."""
     label = f"initializer {tensor.name!r}"

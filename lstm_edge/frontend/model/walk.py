@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lstm_edge.errors import ModelError
-from lstm_edge.frontend.graph.tensor import check_finite
+from lstm_edge.frontend.graph.tensor import check_numbers
 from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View, atom_axis, size_of
 from lstm_edge.frontend.model.draft import Draft
 from lstm_edge.frontend.step.repetition import Repetition
@@ -136,10 +136,10 @@ class OnnxNode:
         return None if array is None else self.numbers(array, what, mask)
 
     def numbers(self, array: Array, what: str, mask: bool = False) -> Doubles:
-        """An array as finite float64 numbers; refuses other kinds, naming `what`."""
+        """An array as finite float64 numbers, some at least; refuses others, naming `what`."""
         if array.dtype.kind != "f":
             raise self.error(f"its {what} is of type {array.dtype}; export in float32")
-        check_finite(f"{self.label}, {what}", array, mask)
+        check_numbers(f"{self.label}, {what}", array, mask)
         return array.astype(np.float64)
 
 

@@ -68,7 +68,20 @@ def parts_of(arrays: dict[str, Array], named: bool = False) -> list[Part]:
         rank = 2 if what.startswith("weight") else 1
         part.arrays[what] = weights_of(name, array, None if prefix in own else rank)
         part.names[what] = f"array {name!r}"
+    _check_numbers(list(parts.values()))
     return _sorted_layers(list(parts.values()))
+
+
+def _check_numbers(parts: list[Part]) -> None:
+    """ModelError where layers of one nn.LSTM are not all there: those left make another network."""
+    for part in parts:
+        below = (part.prefix, (part.layer or 0) - 1)
+        if part.layer and not any((other.prefix, other.layer) == below for other in parts):
+            raise ModelError(
+                part.label,
+                f"is of layer {part.layer}, and no array is of layer {part.layer - 1}, which it "
+                "reads; save the whole state_dict",
+            )
 
 
 def _prefixes_of_cells(arrays: dict[str, Array]) -> frozenset[str]:

@@ -33,7 +33,11 @@ OPTIONS: Mapping[str, Mapping[str, float]] = {
     "layer_norm": {"eps": 1e-5},
     "conv1d": {"padding": 0, "stride": 1, "dilation": 1, "groups": 1},
 }
-"""Parts that `lstm_edge.order` places, and their options as PyTorch has them by default."""
+"""Parts that `lstm_edge.order` places, and their options as PyTorch has them by default: whole
+numbers where these are.
+"""
+MOST = 2**24
+"""Of an option."""
 _ARRAYS: Mapping[str, frozenset[str]] = {
     "batch_norm": frozenset(
         ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -151,11 +155,15 @@ def _item(word: str, arrays: Mapping[str, Array]) -> Item:
     for text in inside.rstrip(")").split(",") if inside else []:
         name, _, number = (part.strip() for part in text.partition("="))
         try:
-            options[name] = options[name] * 0 + float(number)
+            options[name] = type(options[name])(number)
         except (KeyError, ValueError):
             raise ModelError(
                 f"array {ORDER!r}", f"has {word!r}; options of {kind} are {', '.join(options)}"
             ) from None
+        if not 0 <= options[name] < MOST:
+            raise ModelError(
+                f"array {ORDER!r}", f"has {word!r}: expected {name} from 0 to below {MOST}"
+            )
     return Item(prefix, kind, options)
 
 
@@ -252,9 +260,10 @@ def placed_layer(
         return draft.layer("layer_norm", cell, x, size, params, label)["y"], size, length
     if not {"running_mean", "running_var"} <= set(numbers):
         raise ModelError(label, "has no running_mean and running_var beside it")
-    gain = numbers.get("weight", np.ones(size)) / np.sqrt(
-        numbers["running_var"] + item.options["eps"]
-    )
+    variance = numbers["running_var"] + item.options["eps"]
+    if variance.min() <= 0.0:
+        raise ModelError(label, "has a running_var that is not positive")
+    gain = numbers.get("weight", np.ones(size)) / np.sqrt(variance)
     offset = numbers.get("bias", np.zeros(size)) - numbers["running_mean"] * gain
     cell, params = scale_layer(gain, offset)
     return draft.layer(cell.name, cell, x, size, params, label)["y"], size, length

@@ -6,9 +6,9 @@ onnx and numpy take what comes, and then need minutes, or raise what nobody catc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from onnx import ModelProto, NodeProto, ValueInfoProto
+from onnx import ModelProto, NodeProto, SparseTensorProto, ValueInfoProto
 
 from lstm_edge.errors import ModelError
 from lstm_edge.frontend.graph.node import all_nodes, label_of
@@ -26,9 +26,15 @@ def check_declared(file: str, model: ModelProto) -> None:
         _check_axes(f"input {value.name!r}", len(value.type.tensor_type.shape.dim))
     for tensor in tensors_of(model):
         _check_axes(f"initializer {tensor.name!r}", len(tensor.dims))
+    _check_sparse(graph.sparse_initializer)
     nodes = [*all_nodes(graph.node), *(n for f in model.functions for n in all_nodes(f.node))]
     for node in nodes:
         _check_lists(node)
+        for each in node.attribute:
+            _check_sparse([each.sparse_tensor] if each.HasField("sparse_tensor") else [])
+            _check_sparse(each.sparse_tensors)
+            for body in (each.g, *each.graphs):
+                _check_sparse(body.sparse_initializer)
     for name in _names(model, nodes):
         if isinstance(name, bytes):  # which protobuf gives where text is none
             raise ModelError(
@@ -39,6 +45,13 @@ def check_declared(file: str, model: ModelProto) -> None:
 def _check_axes(label: str, count: int) -> None:
     if count > MOST_AXES:
         raise ModelError(label, f"has {count} axes, expected {MOST_AXES} at most; reshape it")
+
+
+def _check_sparse(tensors: Iterable[SparseTensorProto]) -> None:
+    for tensor in tensors:
+        raise ModelError(
+            f"initializer {tensor.values.name!r}", "sparse weights are not supported; store dense"
+        )
 
 
 def _check_lists(node: NodeProto) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import onnx
-from onnx import GraphProto, ModelProto
+from onnx import ModelProto
 
 from lstm_edge.errors import DataError, ModelError, first_line
 from lstm_edge.files import read_bytes
@@ -45,7 +45,6 @@ def read_onnx(path: Path) -> Graph:
     if model.functions:
         model = _inline(path, model)
     opset = _opset(path, model)
-    _check_sparse(model.graph)
     _check(path, model)
     join_lists(model.graph)
     modernize(model.graph, opset)
@@ -107,10 +106,3 @@ def _check(path: Path, model: ModelProto) -> None:
         onnx.checker.check_model(model)
     except Exception as error:  # raised from C++ without a documented type
         raise ModelError(path.name, f"not a valid ONNX model: {first_line(error)}") from error
-
-
-def _check_sparse(graph: GraphProto) -> None:
-    for sparse in graph.sparse_initializer:
-        raise ModelError(
-            f"initializer {sparse.values.name!r}", "sparse weights are not supported; store dense"
-        )

@@ -209,7 +209,7 @@ class _Bases:
         cosines and sines times a window.
         """
         seen = rows.shape[1]
-        for frame in (n for n in FRAMES if n >= seen and np.isfinite(rows).all()):
+        for frame in (n for n in FRAMES if n >= seen > 0 and np.isfinite(rows).all()):
             for count in (1, 2):
                 bins = len(rows) // count
                 if not 3 <= bins <= frame // 2 + 1 or len(rows) % count:

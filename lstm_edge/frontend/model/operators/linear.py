@@ -85,8 +85,6 @@ def contract(
         raise node.error("expected a vector, found a single number")
     check_finite(node.label, weights)
     last, (rows, units) = view.axes[-1], weights.shape
-    if not units:
-        raise node.error(f"weights {list(weights.shape)} give no number; remove it")
     if size_of(last) != rows:
         raise _mismatch(walk, node, view, rows)
     if any(walk.roles.get(atom) == PICKED for atom in walk.pieces(last)):

@@ -106,7 +106,10 @@ def tile(walk: Walk, node: OnnxNode) -> list[Value]:
 
 def expand(walk: Walk, node: OnnxNode) -> list[Value]:
     """An Expand that repeats nothing, numbers along axes of features, or a vector at each step."""
-    return [_expanded(walk, node, node.view(0), node.integers(1, "shape") or [])]
+    shape = node.integers(1, "shape") or []
+    if min(shape, default=1) < 1:
+        raise node.error(f"makes shape {shape}, expected 1 or more along each axis")
+    return [_expanded(walk, node, node.view(0), shape)]
 
 
 def _expanded(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> Value:

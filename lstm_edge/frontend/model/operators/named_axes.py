@@ -54,8 +54,6 @@ def matmul(walk: Walk, node: OnnxNode) -> list[Value]:
     k = 0 if isinstance(node.inputs[1], View) else 1
     view, weights = node.view(1 - k), node.weights(k, "matrix")
     assert weights is not None
-    if not weights.size:
-        raise node.error(f"multiplies {describe(view.axes)} by {list(weights.shape)}: no numbers")
     rank = len(view.axes)
     if weights.ndim > 2 and weights.ndim <= rank and set(weights.shape[:-2]) == {1}:
         weights = weights.reshape(weights.shape[-2:])

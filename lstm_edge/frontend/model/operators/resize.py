@@ -72,7 +72,8 @@ def resize(walk: Walk, node: OnnxNode) -> list[Value]:
 
 def _wanted(node: OnnxNode, view: View) -> list[Resizing]:
     """What becomes of each axis: by sizes, or by scales; of some axes, or of all."""
-    sizes, scales = node.integers(3, "sizes"), node.weights(2, "scales")
+    sizes = node.integers(3, "sizes")
+    scales = None if sizes is not None else node.weights(2, "scales")
     given = sizes if sizes is not None else [] if scales is None else scales.tolist()
     rank = len(view.axes)
     axes = [k % rank for k in node.attributes.get("axes") or range(rank)]
