@@ -148,3 +148,18 @@ def test_a_sum_may_begin_behind_a_maximum_that_leaves_nothing_of_it(tmp_path: Pa
     loaded = compiled(net, [stacked(net, results, 1)], tmp_path, SIZES["1"])
     assert layers_with_states(loaded) == 2
     assert not loaded.warnings
+
+
+@pytest.mark.parametrize("op", ["Reciprocal", "LpNormalization"])
+def test_a_first_step_of_constants_is_computed_as_it_is(op: str, tmp_path: Path) -> None:
+    """From states below 0: their inverse, where a search from zeros meets infinity, and their parts
+    of the sum of magnitudes.
+    """
+    net = Net()
+    state, shown = net.constant(np.full((1, INPUTS), -0.4, np.float32)), []
+    weights = net.constant(np.random.default_rng(3).normal(size=(INPUTS, INPUTS)))
+    for x in steps_of(net, "gather1", STEPS):
+        read = net.add(op, state, **({"axis": -1, "p": 1} if op != "Reciprocal" else {}))
+        state = net.add("Tanh", net.add("Add", net.add("MatMul", x, weights), read))
+        shown.append(state)
+    compiled(net, [stacked(net, shown, 1)], tmp_path, SIZES["1"])

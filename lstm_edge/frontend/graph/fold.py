@@ -14,6 +14,7 @@ import numpy.typing as npt
 import onnx
 from onnx import NodeProto
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 from lstm_edge.errors import ModelError, first_line
 from lstm_edge.frontend.graph.amounts import SHAPE_ONLY, numbers_made, work
@@ -127,6 +128,16 @@ def check_result(label: str, node: NodeProto, inputs: Sequence[Array | None]) ->
         raise ModelError(label, TOO_LARGE)
 
 
+class LpNormalization(OpRun):
+    """The reference implementation adds up what it should take the magnitudes of."""
+
+    op_domain = ""
+
+    def _run(self, x: Array, axis: int | None = None, p: int | None = None) -> tuple[Array]:
+        norm = np.linalg.norm(x, ord=p, axis=axis, keepdims=True)
+        return (np.divide(x, norm, out=np.zeros_like(x), where=norm != 0),)
+
+
 @lru_cache(maxsize=512)
 def _evaluator(node: bytes) -> ReferenceEvaluator:
     """What computes a node: graphs have many that differ in names alone."""
@@ -134,7 +145,7 @@ def _evaluator(node: bytes) -> ReferenceEvaluator:
     inputs, outputs = ([name for name in side if name] for side in (read.input, read.output))
     domains = [onnx.helper.make_opsetid("", OPSET)]
     function = onnx.helper.make_function("fold", "fold", inputs, outputs, [read], domains)
-    return ReferenceEvaluator(function)
+    return ReferenceEvaluator(function, new_ops=[LpNormalization])
 
 
 def stand_in(shape: tuple[int, ...]) -> Array:

@@ -138,6 +138,8 @@ class Comparer:
             for terms, numbers in [self.leaves.flattened(leaf, self.flat)]
         )
         all_numbers = (*one.values(), *other.values(), bias)
+        if not all(np.isfinite(m).all() for m in (*all_numbers, added)):
+            return Difference(at, "adds a number that is not finite")
         least = self.near * max(float(np.abs(m).max(initial=0.0)) for m in all_numbers)
         left = {b: _columns(q, least) for b, q in other.items()}
         for a, p in one.items():
@@ -177,6 +179,8 @@ class Comparer:
     ) -> Difference | None:
         if p.shape != q.shape:
             return Difference(at, what)
+        if not np.isfinite(p).all() or not np.isfinite(q).all():  # all others were near infinity
+            return None if np.array_equal(p, q) else Difference(at, what)
         far = float(np.abs(p - q).max(initial=0.0))
         largest = max(float(np.abs(p).max(initial=0.0)), float(np.abs(q).max(initial=0.0)))
         limit = max(limit, self.near * largest)

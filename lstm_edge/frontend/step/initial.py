@@ -55,11 +55,12 @@ def solved(
     functions = (leaf.function for leaf in trace.leaves.all)
     rounds = any(function is not None and function.kind in ROUNDED for function in functions)
     sizes = [a.size for a in initial.values()]
-    for start in _starts(begun, sizes[: MOST_ONES * rounds]):
-        state = _descended(causes, start)
-        if np.abs(causes.error(state)).max(initial=0.0) < NEAR:
-            break
-    state = _unmoved(causes, state, begun, sizes)
+    with np.errstate(all="ignore"):  # of trials far away
+        for start in _starts(begun, sizes[: MOST_ONES * rounds]):
+            state = _descended(causes, start)
+            if np.abs(causes.error(state)).max(initial=0.0) < NEAR:
+                break
+        state = _unmoved(causes, state, begun, sizes)
     state = np.where(np.abs(state) < NEAR, 0.0, state)
     parts = np.split(state, np.cumsum([a.size for a in initial.values()])[:-1])
     return dict(zip(initial, parts, strict=True))

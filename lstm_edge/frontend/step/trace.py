@@ -199,7 +199,7 @@ def compare_symbols(leaves: Leaves, mine: Symbols, theirs: Symbols, step: int) -
     for _, _, ((a, units), (b, its)) in runs(mine, theirs):
         if leaves.is_constant((a, units)) and leaves.is_constant((b, its)):
             one, other = leaves.constant((a, units)), leaves.constant((b, its))
-            if np.abs(one - other).max() > FOLDED * max(1e-3, np.abs(other).max()):
+            if not np.abs(one - other).max() <= FOLDED * max(1e-3, np.abs(other).max()):
                 raise Differs(step, Difference(b, "is another constant"))
             continue
         found = comparer((a, units), (b, its))
