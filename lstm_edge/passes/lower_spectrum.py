@@ -270,6 +270,8 @@ def _leaves(node: Node[Layer]) -> list[tuple[Expr, Expr | None]]:
 
 def stays_raised(node: Expr, operand: Expr, layer: Node[Layer]) -> bool:
     """True where an expression takes an operand in block floating point."""
+    if node.kind == "affine" and node.positions > 1:
+        return False  # bands are sums over all bins
     if node.kind == "affine":
         plain = len(node.args) == 1 and not np.any(layer.op.params[node.name])
         return plain or (len(node.args) == 1 and _is_banded(layer.op.params[node.matrices[0]]))

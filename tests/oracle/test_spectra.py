@@ -14,7 +14,7 @@ from lstm_edge.interpret.feed import feed_of
 from lstm_edge.ir.model import Layer, Model, is_a
 from lstm_edge.passes.lower_real import lower_real
 from lstm_edge.passes.options import Options
-from tests.oracle.graphs import node, saved
+from tests.oracle.graphs import graph, node, saved
 from tests.oracle.spectrum_graphs import (
     BINS,
     FRAME,
@@ -190,3 +190,17 @@ def numpy_tensor(name: str, array: np.ndarray) -> object:
     from onnx import numpy_helper
 
     return numpy_helper.from_array(array, name)
+
+
+def test_a_convolution_over_the_bins_of_a_magnitude(tmp_path: Path) -> None:
+    """It sees a few bins at each of its places, and no band."""
+    nodes, arrays = one_basis()
+    kernel = np.random.default_rng(4).normal(size=(3, 1, 5, 1)).astype(np.float32)
+    behind = [
+        node("Sqrt", "p", "m"),
+        node("Unsqueeze", "m channel", "plane"),
+        node("Conv", "plane bands", "seen", strides=[3, 1]),
+        node("ReduceMean", "seen", "y", axes=[2], keepdims=0),
+    ]
+    made = graph([*nodes, *behind], {"x": (1, HOP * STEPS)}, ("y",), {**arrays, "bands": kernel})
+    compare(made, tmp_path, lengths=(HOP * STEPS,), options=FINE, budget=40.0)

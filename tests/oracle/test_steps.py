@@ -11,6 +11,7 @@ import pytest
 
 from tests.oracle.entire import entire
 from tests.oracle.graphs import graph, node, side_by_side
+from tests.oracle.in_float import in_float
 
 N, H, T, OUT = 3, 5, 9, 2
 RNG = np.random.default_rng(11)
@@ -244,3 +245,25 @@ def test_last_value_is_added_to_the_forecast(tmp_path: Path) -> None:
         node("Add", "v d", "y"),
     ]
     entire(graph(nodes, {"x": (1, T, N)}, ["y"], CONSTANTS | constants), tmp_path)
+
+
+def test_steps_of_a_layer_in_groups(tmp_path: Path) -> None:
+    """Three in a row as one vector, and as an axis of its own beside the features."""
+    three = T // 3
+    constants = {
+        "joined": ints(1, three, 3 * H),
+        "apart": ints(1, three, 3, H),
+        "scale": floats(H),
+        "wg": floats(3 * H, N),
+    }
+    nodes = [
+        *GRU,
+        node("Mul", "s scale", "scaled"),
+        node("Reshape", "scaled joined", "g"),
+        node("MatMul", "g wg", "narrow"),
+        node("Transpose", "narrow", "tm", perm=[1, 0, 2]),
+        node("GRU", "tm W R B", "all last", hidden_size=H),
+        node("Reshape", "s apart", "four"),
+        node("ReduceMax", "four", "y", axes=[2], keepdims=0),
+    ]
+    in_float(graph(nodes, {"x": (1, T, N)}, ["y", "last"], CONSTANTS | constants), tmp_path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from lstm_edge.frontend.model.axes import Atom, View, describe, size_of, substitute
+from lstm_edge.frontend.model.axes import Atom, Axis, Cut, View, describe, size_of, substitute
 from lstm_edge.frontend.model.operators.features import grid_of, usual_role
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
 from lstm_edge.ir.clock import Length, Window
@@ -59,24 +59,41 @@ def all_steps(walk: Walk, node: OnnxNode, view: View) -> View:
     for k in range(len(view.axes)):
         usual_role(walk, view, k)
     time = next(a for a in walk.pieces(view.atoms) if walk.roles.get(a) == "time")
-    grid, draft = grid_of(walk, view), walk.draft
     if time.open:
         raise node.error(
             f"reads all steps of {describe(view.axes)} at each step, which have to be kept in "
             "memory; give their number with --steps",
         )
+    walk.fix_time(node)
+    made, steps = _end_to_end(walk, node, view, Window(time.size))
+    axes = substitute(view.axes, lambda a: steps if a == time else walk.parts(a))
+    return replace(made, axes=axes, tensor=walk.draft.last_step(made.tensor, node.label))
+
+
+def grouped_steps(walk: Walk, node: OnnxNode, view: View, cut: Cut) -> View:
+    """A settled sequence with its time axis cut: several steps in a row, which are an axis of
+    features, are one of a sequence that has so many times fewer.
+    """
+    time, count = cut.atom, cut.atom.size // cut.outer
+    for k in range(len(view.axes)):
+        usual_role(walk, view, k)
+    made, steps = _end_to_end(walk, node, view, Window(count, count))
+    fewer = (walk.new_time(cut.outer, (time,)), *steps)
+    return replace(made, axes=substitute(view.axes, lambda a: fewer if a == time else (a,)))
+
+
+def _end_to_end(walk: Walk, node: OnnxNode, view: View, window: Window) -> tuple[View, Axis]:
+    """The steps that a window sees as one vector, and the axis of features that counts them."""
+    grid, draft = grid_of(walk, view), walk.draft
     if draft.size(view.tensor) is None:  # an input's, known from its axes
         draft.features[view.tensor] = size_of(grid)
-    size = (draft.size(view.tensor) or 1) * time.size
+    size = (draft.size(view.tensor) or 1) * window.kernel
     if size > MOST_KEPT:
         raise node.error(f"keeps {size} numbers of {describe(view.axes)}; too many")
-    walk.fix_time(node)
-    cell, window = steps_end_to_end(), Window(time.size)
+    cell = steps_end_to_end()
     made = draft.layer(cell.name, cell, view.tensor, size, {}, node.label, window=window)
-    steps = walk.new_axis("steps", time.size, "feature")
-    axes = substitute(view.axes, lambda a: steps if a == time else walk.parts(a))
-    tensor = draft.last_step(made["y"], node.label)
-    return replace(view, axes=axes, tensor=tensor, grid=(*steps, *grid))
+    steps = walk.new_axis("steps", window.kernel, "feature")
+    return replace(view, tensor=made["y"], grid=(*steps, *grid)), steps
 
 
 def one_time_axis(walk: Walk, node: OnnxNode, views: Sequence[View]) -> tuple[View, ...]:

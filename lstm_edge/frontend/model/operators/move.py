@@ -25,6 +25,7 @@ from lstm_edge.frontend.model.axes import (
     substitute,
 )
 from lstm_edge.frontend.model.operators.across_time import (
+    grouped_steps,
     has_steps,
     repeated_over_time,
     times_of_inputs,
@@ -196,7 +197,10 @@ def regrouped(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
     axes, given, whole = view.axes, view, False
     while True:
         result = regroup(axes, shape) if min(shape, default=1) > 0 else None
-        if result is None or (isinstance(result, Cut) and not walk.cut(result)):
+        if isinstance(result, Cut) and _counts_steps(walk, result.atom):
+            view = grouped_steps(walk, node, settled(walk, replace(view, axes=axes)), result)
+            axes = view.axes
+        elif result is None or (isinstance(result, Cut) and not walk.cut(result)):
             if whole:
                 raise _no_reshape(walk, node, given, shape)
             view, whole = _features_merged(walk, view, node.label), True
@@ -205,6 +209,11 @@ def regrouped(walk: Walk, node: OnnxNode, view: View, shape: list[int]) -> View:
             return replace(view, axes=result)
         else:
             axes = substitute(axes, walk.parts)
+
+
+def _counts_steps(walk: Walk, atom: Atom) -> bool:
+    """Whether an axis is known to be that of a sequence of known length."""
+    return walk.roles.get(atom) == "time" and not atom.open
 
 
 def _features_merged(walk: Walk, view: View, source: str) -> View:
