@@ -267,3 +267,18 @@ def test_steps_of_a_layer_in_groups(tmp_path: Path) -> None:
         node("ReduceMax", "four", "y", axes=[2], keepdims=0),
     ]
     in_float(graph(nodes, {"x": (1, T, N)}, ["y", "last"], CONSTANTS | constants), tmp_path)
+
+
+def test_steps_beside_those_of_another_order(tmp_path: Path) -> None:
+    """A decoder gives the last step first: its error at each step, and over all of them."""
+    constants = {"wb": floats(H, N), "back": ints(*range(T)[::-1])}
+    nodes = [
+        *GRU,
+        node("MatMul", "s wb", "d"),
+        node("Gather", "d back", "turned", axis=1),
+        node("Gather", "x back", "input", axis=1),
+        node("Sub", "turned x", "y"),
+        node("Sub", "d input", "e"),
+        node("ReduceL1", "e", "whole", axes=[1, 2], keepdims=0),
+    ]
+    in_float(graph(nodes, {"x": (1, T, N)}, ["y", "whole"], CONSTANTS | constants), tmp_path)

@@ -28,6 +28,7 @@ from lstm_edge.frontend.model.operators.grids import is_part, repeated, take_for
 from lstm_edge.frontend.model.operators.pending import combined, settled, spread
 from lstm_edge.frontend.model.operators.rates import on_one_clock
 from lstm_edge.frontend.model.operators.shifted import in_step
+from lstm_edge.frontend.model.operators.steps import side_by_side
 from lstm_edge.frontend.model.walk import OnnxNode, Value, Walk
 from lstm_edge.layers.elementwise import pair
 from lstm_edge.layers.functions import ALONE, one_number
@@ -96,6 +97,9 @@ def paired(walk: Walk, node: OnnxNode, given: Sequence[View]) -> tuple[View, ...
     views = tuple(settled(walk, v).widened(rank) for v in given)
     if len(views) == 1:
         return views
+    if len({view.picked for view in views}) > 1 and not all(view.picked for view in views):
+        # in other orders: vectors of all their steps
+        views = tuple(side_by_side(walk, view, node.label) for view in views)
     _guess_roles(walk, views)
     views = read_at_each_step(walk, one_time_axis(walk, node, views), node.label)
     largest = max(views, key=lambda view: size_of(grid_of(walk, view)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from lstm_edge.frontend.model.axes import Axis, View, size_of
 from lstm_edge.frontend.model.convolution import over_window
+from lstm_edge.frontend.model.operators.features import size_known, usual_role
 from lstm_edge.frontend.model.operators.pending import settled, settled_along
 from lstm_edge.frontend.model.operators.rates import held_steps, repeated_steps, repeats
 from lstm_edge.frontend.model.walk import OnnxNode, Walk
@@ -151,6 +152,9 @@ def side_by_side(walk: Walk, view: View, source: str) -> View:
     if not view.picked:
         return view
     view = settled(walk, view)
+    for k in range(len(view.axes)):
+        usual_role(walk, view, k)
+    size_known(walk, view)
     draft = walk.draft
     steps = [
         draft.step(view.tensor, k, source) if k >= 0 else _from_end(walk, view.tensor, -k, source)
