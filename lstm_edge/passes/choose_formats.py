@@ -169,7 +169,7 @@ class _Choice:
             drawn = drawn_format(columns, only_gates, activations, scaling)
             return power_of_two_format(drawn, features) if self.options.power_of_two else drawn
         hidden_unit = 2.0 ** (1 - activations)
-        balanced = hidden_unit * float(recurrent.max()) if len(recurrent) else 0.0
+        balanced = hidden_unit * float(recurrent.max(initial=0.0))
         low, high = self.ranges.low[tensor], self.ranges.high[tensor]
         if alike:
             low, high = np.full(features, low.min()), np.full(features, high.max())

@@ -141,6 +141,19 @@ CASES: dict[str, tuple[Callable[[], Model], Options]] = {
         ),
         Options(8, 32, 4, power_of_two=True),
     ),
+    "backward": (
+        lambda: small(
+            7,
+            cell="rnn",
+            hidden=(2,),
+            direction="both",
+            read="mean",
+            steps=5,
+            head=("dense",),
+            lengths=True,
+        ),
+        Options(8, 16),
+    ),
     "rows": (
         lambda: small(
             8,

@@ -100,7 +100,11 @@ def of_models(d: Draw) -> object:
     bound = d.one(1.0, np.inf, float(np.abs(d.real(-3, 4))))
     read = made.activation(name, bound, "x"), made.activation(name, bound, "y", d.one(True, False))
     sums = [running.running(reach, scale, grows) for grows in (True, False)]
-    return [sorted(each.items()) for each in chosen], made.steps, made.padding, more, read, sums
+    decided = Decisions(known=made.decisions.made)
+    later = replace(made, decisions=decided)
+    kept = later.activation(name, bound, "x"), later.factor(name), sorted(decided.made)
+    facts = made.steps, made.padding, more, read, sums, kept
+    return [sorted(each.items()) for each in chosen], facts
 
 
 def of_updates(d: Draw) -> object:

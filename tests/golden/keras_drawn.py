@@ -78,7 +78,7 @@ def keras_layer(kind: str, d: Draw, folder: Path) -> Model:
     layer, arrays = _both_ways(d, of) if kind == "Bidirectional" else _layer(d, of, "layer")
     ways = 1 + (kind == "Bidirectional")
     layers, given = [_input("x", d.one(T, T, T, None), N)], ["x"]
-    form = d.one("plain", "masked", "states")
+    form = d.one("plain", "masked", "mask", "states")
     if form == "masked":
         mask = {"name": "mask", "mask_value": 0.5}
         layers.append({"class_name": "Masking", "config": mask, "inbound_nodes": [_read(["x"])]})
@@ -86,13 +86,18 @@ def keras_layer(kind: str, d: Draw, folder: Path) -> Model:
         count = seldom(d, ways * (1 + (of == "LSTM")), 1, 3)
         given += [f"s{k}" for k in range(count)]
         layers += [_input(name, seldom(d, H, H + 1)) for name in given[1:]]
-    read = ["mask"] if form == "masked" else given
-    layers.append(layer | {"inbound_nodes": [_read(read)]})
+    elif form == "mask":
+        steps = layers[0]["config"]["batch_input_shape"][1]
+        layers.append(_input("mask", seldom(d, steps, T + 1)))
+    read: object = _read(["mask"] if form == "masked" else given)
+    if form == "mask":
+        read = {"args": [_tensor("x")], "kwargs": {"mask": _tensor("mask")}}
+    layers.append(layer | {"inbound_nodes": [read]})
     shown = layer["config"].get("layer", layer)["config"]["return_state"]
     config = {
         "name": "net",
         "layers": [each | {"name": each["config"]["name"]} for each in layers],
-        "input_layers": [[name, 0, 0] for name in given],
+        "input_layers": [[name, 0, 0] for name in (*given, *["mask"] * (form == "mask"))],
         "output_layers": [["layer", 0, k] for k in range(2 if shown else 1)],
     }
     path = folder / "net.h5"
@@ -108,3 +113,8 @@ def keras_layer(kind: str, d: Draw, folder: Path) -> Model:
 
 def _read(names: list[str]) -> list[list[object]]:
     return [[name, 0, 0, {}] for name in names]
+
+
+def _tensor(name: str) -> Config:
+    """As calls of Keras 3 have it, which may be given a mask."""
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}}

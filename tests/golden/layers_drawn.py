@@ -36,11 +36,16 @@ def array(d: Draw, *shape: int) -> np.ndarray[Any, Any]:
 
 def _x(d: Draw, layout: int) -> Parts:
     """What makes `X`: a sequence, or places of each step as rows or as steps."""
-    kind, steps = d.one("sequence", "sequence", "sequence", "places", "along"), d.one(T, T, "t", 1)
+    kinds = (*["sequence"] * 6, *["places"] * 2, *["along"] * 2, "one place")
+    kind, steps = d.one(*kinds), d.one(T, T, "t", 1)
     if kind == "sequence":
         x = (steps, d.one(1, 1, "n", 2), N)
         x = (x[1], x[0], N) if layout else x
         return {"x": seldom(d, x, x[:2])}, [node("Identity", "x", "X")], {}
+    if kind == "one place":
+        turned = node("Transpose", "rows", "X", perm=[0, 1, 2] if layout else [1, 0, 2])
+        inputs = {"x": (d.one(1, "n", 2), steps, 1, N)}
+        return inputs, [node("Squeeze", "x two", "rows"), turned], {"two": np.array([2])}
     rows = node("Squeeze", "x zero", "rows")
     perm = [1, 0, 2] if (kind == "along") != bool(layout) else [0, 1, 2]
     turned = node("Transpose", "rows", "X", perm=perm)
@@ -91,7 +96,7 @@ def onnx_layer(op: str, d: Draw, folder: Path) -> Model:
         "hidden_size": seldom(d, d.one(H, None), 0, H + 1),
         flag: seldom(d, d.one(0, 1), 2),
         "layout": layout,
-        "clip": seldom(d, d.one(None, None, 2.0, 1e6), -1.0),
+        "clip": seldom(d, d.one(None, None, 2.0, 999999.5, 1e6), -1.0),
         **(_activations(d, ways * functions) if d.one(0, 0, 1) else {}),
     }
     arrays = {

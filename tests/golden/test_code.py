@@ -36,6 +36,7 @@ FORMS = {
     "gru": ("cortex-m4", "host none", "cortex-m55"),
     "lstm": ("cortex-m0",),
     "over_time": ("host none", "cortex-m4 none", "host full"),
+    "backward": ("host none", "cortex-m4"),
     "rows": ("cortex-m55", "cortex-m3", "host none"),
     "shifted": ("cortex-m4", "host none", "cortex-m55"),
     "doubled": ("cortex-m0", "cortex-m55"),

@@ -34,7 +34,10 @@ FOLDER = ROOT / "build" / "mutation"
 KNOWN = Path(__file__).with_name("equivalent.toml")
 PARTS = ("boards", "costs", "hypotheses", "spared")
 LARGE = ("click", "h5py", "hypothesis", "jinja2", "numpy", "onnx.reference", "onnxruntime")
-CHOICE = ("tests/conftest.py", "tests/costs.txt", *map("tests/support/{}.py".format, PARTS))
+CHOICE = (
+    *("tests/conftest.py", "tests/costs.txt", "tests/mutation/reach.py"),
+    *map("tests/support/{}.py".format, PARTS),
+)
 """Of which cases of a test `make test` runs, and so this: what is said of a file holds as long."""
 SLACK = 20.0
 """Seconds that tests may take longer than they did."""

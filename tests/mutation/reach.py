@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
+from inspect import CO_OPTIMIZED
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -29,14 +30,13 @@ class Reach:
     def of(self, file: str, scope: str) -> list[str]:
         """Tests that reach a function: first those of a file with the module's name, then golden
         files, which most edits move, each time the cheapest first. What a module or a class does as
-        it is imported is reached by those of any function of it, and by the golden files.
+        it is imported is reached by those of any function of the module, and by the golden files.
         """
         name = f"{file}:{scope}"
         if name in self.tests:
             found = set(self.tests[name])
         else:
-            inner = name + "." if scope else name
-            found = {t for key, of in self.tests.items() if key.startswith(inner) for t in of}
+            found = {t for key, of in self.tests.items() if key.startswith(f"{file}:") for t in of}
             found |= {t for t in self.seconds if t.startswith(GOLDEN)}
         own = f"test_{Path(file).stem}.py::"
         return sorted(
@@ -65,14 +65,16 @@ class Recorder:
     def __init__(self) -> None:
         self.found, self.seen, self.failed = Reach(), set[CodeType](), set[str]()
 
-    def _called(self, frame: FrameType, _: str, __: Any) -> None:
-        self.seen.add(frame.f_code)
+    def called(self, frame: FrameType, _: str, __: Any) -> None:
+        """What `sys.settrace` calls."""
+        if frame.f_code.co_flags & CO_OPTIMIZED:  # no module, and no class: these are imported once
+            self.seen.add(frame.f_code)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         self.seen.clear()
         before = time.process_time()
-        sys.settrace(self._called)
+        sys.settrace(self.called)
         try:
             return (yield)
         finally:

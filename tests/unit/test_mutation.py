@@ -4,10 +4,12 @@ of lines that are there.
 
 from __future__ import annotations
 
+import sys
+
 from tests.mutation.__main__ import known
 from tests.mutation.edits import changed, changes_of, edit
 from tests.mutation.groups import GROUPS, ROOT, files_of_tests
-from tests.mutation.reach import Reach
+from tests.mutation.reach import Reach, Recorder
 
 SOURCE = '''"""1 < 2."""
 ORDER = "ifgo"
@@ -94,12 +96,23 @@ def test_tests_of_a_module_come_first_then_golden_and_cheap_ones_before_others()
     seconds = {
         f"tests/{name}": cost for name, cost in zip(names, (2.0, 3.0, 0.5, 1.0), strict=True)
     }
-    reach = Reach(
-        seconds, {"lstm_edge/a.py:f": [*seconds], "lstm_edge/a.py:C.g": ["tests/b.py::y"]}
-    )
+    of_others = {"lstm_edge/c.py:C.g": ["tests/b.py::y"]}
+    reach = Reach(seconds, {"lstm_edge/a.py:f": [*seconds], **of_others})
     assert reach.of("lstm_edge/a.py", "f") == [*seconds]
-    assert reach.of("lstm_edge/a.py", "C") == ["tests/golden/g.py::w", "tests/b.py::y"]
-    assert reach.of("lstm_edge/a.py", "nothing") == ["tests/golden/g.py::w"]
+    assert reach.of("lstm_edge/a.py", "C") == [*seconds]
+    assert reach.of("lstm_edge/c.py", "C.g") == ["tests/b.py::y"]
+    assert reach.of("lstm_edge/c.py", "C") == ["tests/golden/g.py::w", "tests/b.py::y"]
+
+
+def test_a_class_that_is_imported_is_not_called() -> None:
+    made = compile("class C:\n    def f(self): pass\nC().f()\n", "f.py", "exec")
+    recorder = Recorder()
+    sys.settrace(recorder.called)
+    try:
+        exec(made, {})
+    finally:
+        sys.settrace(None)
+    assert [code.co_qualname for code in recorder.seen if code.co_filename == "f.py"] == ["C.f"]
 
 
 def test_groups_are_of_files_that_are_there() -> None:
