@@ -82,7 +82,7 @@ def finish(
     )
     used = prune(whole).nodes
     # A filter of constants alone has no weights, and its state is what it is for.
-    if not any(arrays_of(node.op) or isinstance(node.op, Layer) for node in used):
+    if not any(arrays_of(node.op) or _keeps(node.op) for node in used):
         raise ModelError(
             "graph",
             "no layer with weights leads to an output: nothing was trained; give a network with "
@@ -92,6 +92,11 @@ def finish(
         for array in _numbers_of(node.op):
             check_finite(node.source, array)
     return through(prune(look_up_again(first_steps(whole))), read_at_once, named)
+
+
+def _keeps(op: Work) -> bool:
+    """Whether it is a layer with states."""
+    return isinstance(op, Layer) and bool(op.cell.states)
 
 
 def _numbers_of(op: Work) -> Iterator[Floats]:
