@@ -163,3 +163,17 @@ def test_a_first_step_of_constants_is_computed_as_it_is(op: str, tmp_path: Path)
         state = net.add("Tanh", net.add("Add", net.add("MatMul", x, weights), read))
         shown.append(state)
     compiled(net, [stacked(net, shown, 1)], tmp_path, SIZES["1"])
+
+
+def test_what_a_first_step_alone_shows_of_a_state_is_what_the_body_makes(tmp_path: Path) -> None:
+    """Units of a state that only others of the next step read, from -0.4: which begin with what."""
+    net = Net()
+    state, shown = net.constant(np.full((1, 4), -0.4, np.float32)), []
+    weights = net.constant(np.random.default_rng(3).normal(size=(INPUTS, 4)))
+    bounds = [net.constant([k]) for k in (1, 3, 1)]
+    zeros = net.constant([0, 0, 0, 2])
+    for x in steps_of(net, "gather1", 4):
+        read = net.add("Pad", net.add("Slice", state, *bounds), zeros)
+        state = net.add("Tanh", net.add("Add", net.add("MatMul", x, weights), read))
+        shown.append(state)
+    compiled(net, [stacked(net, shown, 1)], tmp_path, [1, 4, INPUTS])

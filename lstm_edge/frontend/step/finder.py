@@ -104,6 +104,8 @@ class Finder:
             told = {name: _as_other(proof, name, parts, ends) for name, parts in early.items()}
             if None not in told.values():
                 more = [end for end in told.values() if end is not None]
+                given += [Result(e.result, e.parts.values[0], e.parts.times[0]) for e in more]
+                proof.close(given)
                 return _built(self, body, proof.initial, [*ends, *more])
             self.outside.update(name for name, end in told.items() if end is None)
 

@@ -35,11 +35,29 @@ class Proof:
     firsts: Callable[[], Sequence[Symbols]] = tuple
     initial: Mapping[Place, Initial] = field(default_factory=dict)
     start: Start | None = None
+    _shown: int = 0
 
     def __post_init__(self) -> None:
         self.initial = initial_of(self.trace)
         if self.trace.failed is not None:
             self._start(self.trace.failed)
+        self._shown = self.trace.shown()
+
+    def close(self, results: Sequence[Result]) -> None:
+        """What the results told of states that no step had read before: each is what the body
+        computes of those before it, and so are the results, again.
+        """
+        if self.trace.shown() == self._shown:
+            return
+        begun = self.start
+        self.trace.compare_classes()
+        self.initial, self.start = initial_of(self.trace), None
+        failed = self.trace.failed or (begun and begun.failed)
+        if failed:
+            self._start(failed)
+        for result in results:
+            self.result(result.mine, result.theirs, result.step)
+        self._shown = self.trace.shown()
 
     def _start(self, failed: Differs) -> Start:
         """The first steps from the initial states, where `failed` may be for what was folded."""
@@ -54,7 +72,7 @@ class Proof:
         cause = failed
         for initial in self._initials(failed.step):
             try:
-                start = Start(self.trace, initial, self.trace.early, self.results)
+                start = Start(self.trace, initial, self.trace.early, self.results, failed)
             except Differs as error:
                 cause = error
                 continue

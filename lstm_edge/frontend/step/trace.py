@@ -58,6 +58,17 @@ class Trace:
         for leaf, hole in self.body.holes.items():
             self.known[hole.leaf, self.body.step - hole.delay] = self.leaves.vector(leaf)
             self.known[hole.leaf, self.body.step] = self.leaves.vector(hole.leaf)
+        self.compare_classes()
+
+    def shown(self) -> int:
+        """How many numbers of states are known."""
+        return sum(int((value.leaf >= 0).sum()) for value in self.known.values())
+
+    def compare_classes(self) -> None:
+        """All that is known of states against the body, from the last step to the first one where
+        they differ.
+        """
+        self.failed = None
         for step in reversed(range(self.body.step + 1)):
             for leaf in self.body.delays:
                 try:
@@ -151,13 +162,15 @@ class Result:
 @dataclass
 class Start:
     """The first steps by the body itself, from initial states. until: the last of them. results:
-    what else than states is compared. copies: by step, what the body computes of them.
+    what else than states is compared. failed: why it is tried. copies: by step, what the body
+    computes of them.
     """
 
     trace: Trace
     initial: Mapping[tuple[int, int], Initial]
     until: int
     results: Sequence[Result] = ()
+    failed: Differs | None = None
 
     def __post_init__(self) -> None:
         trace = self.trace
